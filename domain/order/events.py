@@ -1,0 +1,296 @@
+"""What can happen to an order."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from domain.event import PERSONAL, Event, PersonalText, Role, topic
+from domain.geo import Position
+
+
+class CostBearer(StrEnum):
+    """Who pays for a cancelled order."""
+
+    CUSTOMER = "customer"
+    RESTAURANT = "restaurant"
+    DRIVER = "driver"
+    PLATFORM = "platform"
+
+
+class PaymentOperation(StrEnum):
+    """What was asked of the payment gateway."""
+
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One item as sold: name and price stay what they were."""
+
+    item_id: UUID
+    name: str
+    unit_price_minor: int
+    quantity: int
+    total_minor: int
+    notes: PersonalText = ""
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order costs, in minor units of `currency`. Tax is on subtotal and fees, never on the tip."""
+
+    currency: str
+    subtotal_minor: int
+    delivery_fee_minor: int
+    service_fee_minor: int
+    tax_minor: int
+    tip_minor: int
+    total_minor: int
+
+
+class Dropoff(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the order goes."""
+
+    position: Annotated[Position, PERSONAL]
+    address: PersonalText
+    instructions: PersonalText = ""
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """Why this driver: the profile's total and the points each factor added or took."""
+
+    profile: str
+    total: float
+    factors: dict[str, float]
+
+
+class EtaBreakdown(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of an ETA, in seconds; travel to the restaurant and preparation run side by side."""
+
+    to_restaurant_seconds: float
+    preparation_seconds: float
+    to_customer_seconds: float
+    pickup_buffer_seconds: float
+    dropoff_buffer_seconds: float
+    traffic_multiplier: float
+    total_seconds: float
+
+
+@topic("order.placed")
+class Placed(Event, frozen=True, kw_only=True):
+    """The customer ordered; the card is authorised (`PaymentAuthorized` follows in the same append)."""
+
+    customer_id: UUID
+    customer_name: PersonalText
+    region: str
+    restaurant_id: UUID
+    restaurant_name: str
+    restaurant_position: Position
+    lines: tuple[Line, ...]
+    price: Price
+    dropoff: Dropoff
+    delivery_distance_m: float
+    prep_seconds: int
+    promised_at: datetime
+
+
+@topic("order.payment_authorized")
+class PaymentAuthorized(Event, frozen=True, kw_only=True):
+    """The gateway holds the amount on the customer's card."""
+
+    payment_id: str
+    amount_minor: int
+    currency: str
+
+
+@topic("order.confirmed")
+class Confirmed(Event, frozen=True, kw_only=True):
+    """The restaurant took the order and estimates its preparation."""
+
+    prep_seconds: int
+
+
+@topic("order.rejected")
+class Rejected(Event, frozen=True, kw_only=True):
+    """The restaurant, or the system for a restaurant that never answered, refused the order."""
+
+    reason: str
+
+
+@topic("order.preparation_started")
+class PreparationStarted(Event, frozen=True, kw_only=True):
+    """The kitchen began."""
+
+
+@topic("order.ready_for_pickup")
+class ReadyForPickup(Event, frozen=True, kw_only=True):
+    """The food waits for its driver."""
+
+
+@topic("order.matching_started")
+class MatchingStarted(Event, frozen=True, kw_only=True):
+    """A round of offers began; the first when the order is confirmed, later ones after `NoDriverFound`."""
+
+    round: int
+    radius_m: float
+
+
+@topic("order.driver_offered")
+class DriverOffered(Event, frozen=True, kw_only=True):
+    """One driver was asked, exclusively, until `expires_at`."""
+
+    offer_id: UUID
+    driver_id: UUID
+    sequence: int
+    expires_at: datetime
+    distance_m: float
+    travel_seconds: float
+    radius_m: float
+    candidates: int
+    score: Score
+
+
+@topic("order.offer_declined")
+class OfferDeclined(Event, frozen=True, kw_only=True):
+    """The driver said no."""
+
+    offer_id: UUID
+    driver_id: UUID
+    reason: str = ""
+
+
+@topic("order.offer_expired")
+class OfferExpired(Event, frozen=True, kw_only=True):
+    """The driver did not answer in time."""
+
+    offer_id: UUID
+    driver_id: UUID
+
+
+@topic("order.offer_withdrawn")
+class OfferWithdrawn(Event, frozen=True, kw_only=True):
+    """The offer was taken back: the order was cancelled, or the driver fell silent or left the shift."""
+
+    offer_id: UUID
+    driver_id: UUID
+    reason: str
+
+
+@topic("order.no_driver_found")
+class NoDriverFound(Event, frozen=True, kw_only=True):
+    """A round ended without a driver; the search goes on and the customer is told. Once a round."""
+
+    round: int
+    offers_made: int
+    radius_m: float
+    retry_at: datetime
+
+
+@topic("order.driver_assigned")
+class DriverAssigned(Event, frozen=True, kw_only=True):
+    """The driver accepted; `driver.delivery_taken` is in the same append."""
+
+    offer_id: UUID
+    driver_id: UUID
+    driver_name: PersonalText
+
+
+@topic("order.driver_unassigned")
+class DriverUnassigned(Event, frozen=True, kw_only=True):
+    """The order lost its driver before pick-up; `driver.delivery_released` is in the same append."""
+
+    driver_id: UUID
+    reason: str
+
+
+@topic("order.driver_arrived")
+class DriverArrived(Event, frozen=True, kw_only=True):
+    """The driver stands at the restaurant."""
+
+    driver_id: UUID
+
+
+@topic("order.picked_up")
+class PickedUp(Event, frozen=True, kw_only=True):
+    """The driver has the food."""
+
+    driver_id: UUID
+
+
+@topic("order.delivered")
+class Delivered(Event, frozen=True, kw_only=True):
+    """The customer has the food; `driver.delivery_finished` is in the same append."""
+
+    driver_id: UUID
+
+
+@topic("order.completed")
+class Completed(Event, frozen=True, kw_only=True):
+    """Nothing is left to do."""
+
+
+@topic("order.cancelled")
+class Cancelled(Event, frozen=True, kw_only=True):
+    """The order ended undelivered."""
+
+    by: Role
+    reason: str
+    cost_bearer: CostBearer
+    refund_minor: int
+    """What the customer gets back, or is not charged, out of the order's total."""
+
+
+@topic("order.eta_revised")
+class EtaRevised(Event, frozen=True, kw_only=True):
+    """A new estimate of the arrival, told to the customer."""
+
+    eta_at: datetime
+    confidence: float
+    breakdown: EtaBreakdown
+
+
+@topic("order.payment_captured")
+class PaymentCaptured(Event, frozen=True, kw_only=True):
+    """The customer's card was charged."""
+
+    payment_id: str
+    amount_minor: int
+
+
+@topic("order.payment_voided")
+class PaymentVoided(Event, frozen=True, kw_only=True):
+    """The hold on the customer's card was lifted; nothing was charged."""
+
+    payment_id: str
+
+
+@topic("order.payment_refunded")
+class PaymentRefunded(Event, frozen=True, kw_only=True):
+    """Charged money went back."""
+
+    payment_id: str
+    amount_minor: int
+
+
+@topic("order.payment_failed")
+class PaymentFailed(Event, frozen=True, kw_only=True):
+    """The gateway refused for good; an operator has to look."""
+
+    payment_id: str
+    operation: PaymentOperation
+    reason: str
+
+
+@topic("order.review_requested")
+class ReviewRequested(Event, frozen=True, kw_only=True):
+    """The customer was asked how it was."""
+
+
+@topic("order.note_added")
+class NoteAdded(Event, frozen=True, kw_only=True):
+    """Support wrote something down."""
+
+    text: PersonalText

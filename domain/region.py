@@ -1,0 +1,77 @@
+"""A region: the city whose currency, local time, prices and dispatch rules an order lives under."""
+
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from domain.geo import Position
+
+
+class Fees(msgspec.Struct, frozen=True, kw_only=True):
+    """What the platform adds to the food, in minor units and basis points (1/100 %)."""
+
+    delivery_base_minor: int = 199
+    delivery_per_km_minor: int = 60
+    delivery_max_minor: int = 999
+    service_bps: int = 500
+    tax_bps: int = 1300
+    driver_share_bps: int = 8000
+    """The driver's part of the delivery fee; the tip is the driver's whole."""
+
+
+class Travel(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast a driver gets from one point to another before traffic."""
+
+    speed_mps: float = 6.0
+    detour_factor: float = 1.3
+    """Road metres per metre as the crow flies."""
+
+
+class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
+    """How drivers are found and asked."""
+
+    profile: str = "seven_factor"
+    radii_m: tuple[float, ...] = (5_000.0, 10_000.0)
+    candidates: int = 20
+    max_offers: int = 5
+    first_offer_seconds: float = 30.0
+    next_offer_seconds: float = 20.0
+    retry_seconds: float = 10.0
+    settle_seconds: float = 1.0
+    """From confirmation to the first search."""
+    silent_seconds: float = 30.0
+    silent_machine_seconds: float = 3.0
+    restaurant_answer_seconds: float = 600.0
+    """A placed order that the restaurant leaves unanswered this long is rejected by the system."""
+
+
+class Region(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that differs from city to city."""
+
+    id: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{1,30}$")]
+    name: str
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    timezone: str
+    """IANA name; rush hours are local."""
+    center: Position
+    fees: Fees = Fees()
+    travel: Travel = Travel()
+    dispatch: Dispatch = Dispatch()
+
+    def __post_init__(self) -> None:
+        """Refuse a time zone that does not exist, as a ValueError that names it."""
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"region {self.id!r}: unknown IANA time zone {self.timezone!r}") from error
+
+
+PORTO = Region(
+    id="porto",
+    name="Porto",
+    currency="EUR",
+    timezone="Europe/Lisbon",
+    center=Position(lat=41.1496, lon=-8.6110),
+)
+"""The region that a fresh installation knows."""
