@@ -1,0 +1,77 @@
+"""Names of keys and channels. `prefix` is the world's name and a colon: pub/sub knows no database numbers."""
+
+from uuid import UUID
+
+import msgspec
+
+
+def prefix(world: str) -> str:
+    """What stands before every key and channel of a world."""
+    return f"{world}:"
+
+
+class RegionKeys(msgspec.Struct, frozen=True):
+    """The keys of one region; the braces keep them on one node of a cluster."""
+
+    prefix: str
+    region: str
+
+    @property
+    def free(self) -> str:
+        """Geo set: drivers who can be offered an order, where they are."""
+        return f"{self.prefix}{{{self.region}}}:free"
+
+    @property
+    def full(self) -> str:
+        """Geo set: every other driver on shift: at capacity, silent, suspended."""
+        return f"{self.prefix}{{{self.region}}}:full"
+
+    @property
+    def unseen(self) -> str:
+        """Sorted set: drivers on shift who sent no position yet."""
+        return f"{self.prefix}{{{self.region}}}:unseen"
+
+    @property
+    def state(self) -> str:
+        """Hash: driver → one row of text, laid out in `functions.lua`."""
+        return f"{self.prefix}{{{self.region}}}:state"
+
+    @property
+    def board(self) -> str:
+        """Hash: driver → JSON facts for scoring."""
+        return f"{self.prefix}{{{self.region}}}:board"
+
+    @property
+    def claims(self) -> str:
+        """Hash: driver → the order that a search holds the driver for, and until when."""
+        return f"{self.prefix}{{{self.region}}}:claims"
+
+    @property
+    def members(self) -> str:
+        """Hash: generation and log position of the rows above."""
+        return f"{self.prefix}{{{self.region}}}:members"
+
+    @property
+    def positions_channel(self) -> str:
+        """Channel: positions of drivers who carry orders, lines of `driver_id lat lon at_ms`."""
+        return f"{self.prefix}live:positions:{self.region}"
+
+
+def order_channel(prefix: str, order_id: UUID) -> str:
+    """What happens to an order."""
+    return f"{prefix}live:order:{order_id}"
+
+
+def driver_channel(prefix: str, driver_id: UUID) -> str:
+    """What happens to the orders that a driver is offered or carries."""
+    return f"{prefix}live:driver:{driver_id}"
+
+
+def restaurant_channel(prefix: str, restaurant_id: UUID) -> str:
+    """What happens to a restaurant's orders."""
+    return f"{prefix}live:restaurant:{restaurant_id}"
+
+
+def resync_channel(prefix: str) -> str:
+    """Tells every stream that messages were left out and that its reader must fetch anew."""
+    return f"{prefix}live:resync"
