@@ -70,6 +70,7 @@ CREATE TABLE reactions (
     actor_name text NOT NULL,
     stream_id uuid NOT NULL,
     topic text NOT NULL,
+    event_id uuid,
     correlation_id text,
     region text,
     due_at timestamptz NOT NULL,
@@ -164,6 +165,7 @@ CREATE TABLE sandbox_payments (
     refunded_minor bigint NOT NULL DEFAULT 0,
     order_id uuid,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    vouched_at timestamptz
 );
-CREATE INDEX sandbox_payments_status ON sandbox_payments (status, created_at);
+CREATE INDEX sandbox_payments_loose ON sandbox_payments (updated_at) WHERE status = 'authorized' AND vouched_at IS NULL;
