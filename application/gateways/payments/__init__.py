@@ -1,0 +1,1 @@
+"""Card payments: `port` in our words, `sandbox` as a gateway that needs no outside world, `guarded` by a breaker."""
