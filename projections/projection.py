@@ -1,0 +1,49 @@
+"""What the runner runs: projections into PostgreSQL, and followers that keep their rows elsewhere."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+from sqlalchemy import Connection, MetaData
+
+from projections.log import Logged
+
+type Apply = Callable[[Connection, Sequence[Logged]], None]
+
+
+class Projection(msgspec.Struct, frozen=True):
+    """A read model in PostgreSQL.
+
+    `metadata` holds its tables, all in the schema called `name`; `apply` folds a batch of events, in order and
+    of any topic, into them. The runner commits rows and position together, so `apply` sees every event once.
+    """
+
+    name: str
+    metadata: MetaData
+    apply: Apply
+
+
+class Follower(Protocol):
+    """A projection whose rows and position live together outside PostgreSQL (Valkey, or nowhere).
+
+    The runner gives each follower a thread of its own. Connection errors (redis.ConnectionError, redis.TimeoutError,
+    OSError) are retried with back-off; any other error stops this follower alone and is recorded.
+    """
+
+    @property
+    def name(self) -> str:
+        """Unique among all projections."""
+        ...
+
+    def position(self, connection: Connection) -> int:
+        """Tell after which log position to go on.
+
+        Asked before every batch and every second while idle. Where rows are missing (FLUSHALL, a new server) it
+        reloads first, from other read models through `connection`; one that wants no history answers
+        `projections.log.head(connection)` the first time.
+        """
+        ...
+
+    def apply(self, events: Sequence[Logged]) -> None:
+        """Write the events' effects and the last one's position, at once. Repeating a batch must do no harm."""
+        ...
