@@ -67,8 +67,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 2
     threads: int = 12
     backlog: int = 1024
-    backpressure: int = 512
-    """Requests one worker takes on at once; the rest wait in the socket's backlog."""
+    backpressure: int = 4096
+    """Requests one worker takes on at once, open live streams among them; the rest wait in the socket's backlog."""
     session_seconds: int = 86_400
     read_your_writes_seconds: float = 1.0
     drain_seconds: int = 8

@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 from typing import TypedDict
 
+from application.engines.failure import EngineFailed
+
 UNPRIVILEGED = "nobody"
 """PostgreSQL refuses to run as root. This account exists everywhere, so that none has to be added."""
 
@@ -19,13 +21,13 @@ class RunAs(TypedDict, total=False):
 
 
 def run_as() -> RunAs:
-    """What to hand to `subprocess`. Raises LookupError where root finds no account to change to."""
+    """What to hand to `subprocess`. Raises EngineFailed where root finds no account to change to."""
     if os.geteuid() != 0:
         return {}
     try:
         account = pwd.getpwnam(UNPRIVILEGED)
     except KeyError as error:
-        raise LookupError(
+        raise EngineFailed(
             f"PostgreSQL does not run as root and there is no account {UNPRIVILEGED!r} to run it under: "
             "start Tiffin as an ordinary user, or name outside servers in DATABASE_URL and VALKEY_URL."
         ) from error

@@ -26,7 +26,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def embedded(folder: Path, *, durable: bool = True) -> Iterator[Addresses]:
-    """Both engines of one folder, for as long as the block lasts. Raises EngineFailed, LookupError."""
+    """Both engines of one folder, for as long as the block lasts. Raises EngineFailed."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "engines.lock").open("a") as users, (folder / "starting.lock").open("a") as door:
         with _alone(door):

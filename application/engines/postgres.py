@@ -14,6 +14,7 @@ import psutil
 import psycopg
 
 from application.engines.account import make_private, make_reachable, run_as
+from application.engines.failure import EngineFailed
 
 DATABASE = "tiffin"
 MAX_SOCKET_PATH = 100
@@ -41,10 +42,6 @@ CONFIGURATION = {
     "log_checkpoints": "off",
     "idle_in_transaction_session_timeout": "'60s'",
 }
-
-
-class EngineFailed(Exception):  # noqa: N818 - names the outcome
-    """An engine did not start; the message carries the end of its log."""
 
 
 def binaries() -> Path:

@@ -11,7 +11,7 @@ import psutil
 import redis
 
 from application.engines.account import make_private, make_reachable, run_as
-from application.engines.postgres import EngineFailed
+from application.engines.failure import EngineFailed
 
 START_SECONDS = 30.0
 STOP_SECONDS = 8.0

@@ -1,0 +1,43 @@
+"""Which revision a database is at, and which one this code needs. Migrating is the `migrations` package's."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+
+CONNECT_SECONDS = 5
+
+
+class WrongRevision(Exception):  # noqa: N818 - names the outcome
+    """The database was migrated for other code; the message says what to do."""
+
+
+def needed() -> str:
+    """The newest revision beside this code. Read off the files' names: `application` may not import `migrations`."""
+    spec = find_spec("migrations")
+    if spec is None or spec.origin is None:
+        raise LookupError("the package `migrations` is not beside `application`")
+    revisions = sorted(path.name.split("_", 1)[0] for path in (Path(spec.origin).parent / "versions").glob("[0-9]*.py"))
+    return revisions[-1]
+
+
+def found(url: str) -> str | None:
+    """The database's revision; None where it was never migrated."""
+    with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
+        known = connection.execute("SELECT to_regclass('public.alembic_version') IS NOT NULL").fetchone()
+        if known is None or not known[0]:
+            return None
+        row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def check(url: str) -> None:
+    """Raise WrongRevision unless the database is at the revision that this code needs."""
+    there, wanted = found(url), needed()
+    if there == wanted:
+        return
+    if there is None:
+        raise WrongRevision(f"The database has no tables yet (needed: revision {wanted}): run `tiffin migrate`.")
+    if there < wanted:
+        raise WrongRevision(f"The database is at revision {there}, this code needs {wanted}: run `tiffin migrate`.")
+    raise WrongRevision(f"The database is at revision {there}, newer than this code's {wanted}: run newer code.")
