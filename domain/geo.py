@@ -22,8 +22,5 @@ class Position(msgspec.Struct, frozen=True):
 def distance_m(a: Position, b: Position) -> float:
     """Great-circle distance in metres (haversine)."""
     lat_a, lat_b = radians(a.lat), radians(b.lat)
-    half = (
-        sin((lat_b - lat_a) / 2) ** 2
-        + cos(lat_a) * cos(lat_b) * sin(radians(b.lon - a.lon) / 2) ** 2
-    )
+    half = sin((lat_b - lat_a) / 2) ** 2 + cos(lat_a) * cos(lat_b) * sin(radians(b.lon - a.lon) / 2) ** 2
     return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(half)))

@@ -7,8 +7,12 @@ from uuid import UUID
 
 import msgspec
 
+from domain.eta import EtaBreakdown as EtaBreakdown
 from domain.event import PERSONAL, Event, PersonalText, Role, topic
 from domain.geo import Position
+from domain.pricing import Line as Line
+from domain.pricing import Price as Price
+from domain.scoring import Score as Score
 
 
 class CostBearer(StrEnum):
@@ -28,55 +32,12 @@ class PaymentOperation(StrEnum):
     REFUND = "refund"
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One item as sold: name and price stay what they were."""
-
-    item_id: UUID
-    name: str
-    unit_price_minor: int
-    quantity: int
-    total_minor: int
-    notes: PersonalText = ""
-
-
-class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order costs, in minor units of `currency`. Tax is on subtotal and fees, never on the tip."""
-
-    currency: str
-    subtotal_minor: int
-    delivery_fee_minor: int
-    service_fee_minor: int
-    tax_minor: int
-    tip_minor: int
-    total_minor: int
-
-
 class Dropoff(msgspec.Struct, frozen=True, kw_only=True):
     """Where the order goes."""
 
     position: Annotated[Position, PERSONAL]
     address: PersonalText
     instructions: PersonalText = ""
-
-
-class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """Why this driver: the profile's total and the points each factor added or took."""
-
-    profile: str
-    total: float
-    factors: dict[str, float]
-
-
-class EtaBreakdown(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of an ETA, in seconds; travel to the restaurant and preparation run side by side."""
-
-    to_restaurant_seconds: float
-    preparation_seconds: float
-    to_customer_seconds: float
-    pickup_buffer_seconds: float
-    dropoff_buffer_seconds: float
-    traffic_multiplier: float
-    total_seconds: float
 
 
 @topic("order.placed")

@@ -5,9 +5,13 @@ from enum import StrEnum
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
+from domain.event import Event
 from domain.geo import Position
-from domain.order.events import Price
+from domain.order import events
+from domain.order.events import PaymentOperation
+from domain.pricing import Price
 
 
 class Status(StrEnum):
@@ -25,7 +29,7 @@ class Status(StrEnum):
 
 
 class DispatchStatus(StrEnum):
-    """Where the driver is."""
+    """Where the driver is. IDLE before the first search and again once the order ended undelivered."""
 
     IDLE = "idle"
     SEARCHING = "searching"
@@ -62,6 +66,9 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     status: PaymentStatus = PaymentStatus.NONE
     payment_id: str = ""
     amount_minor: int = 0
+    """Held while authorised, charged once captured."""
+    failed: PaymentOperation | None = None
+    """What the gateway refused for good, when `status` says FAILED."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +89,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     placed_at: datetime
     promised_at: datetime
     eta_at: datetime
+    eta_confidence: float | None = None
+    """None until the first estimate; `eta_at` is the promise until then."""
     confirmed_at: datetime | None = None
     ready_at: datetime | None = None
     picked_up_at: datetime | None = None
@@ -89,10 +98,174 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     payment: Payment = Payment()
     round: int = 0
     """Rounds of offers begun."""
+    round_over: bool = False
+    """The current round ended without a driver; the next offer begins another."""
     offers_made: int = 0
-    """Offers in the current round."""
+    """Offers in the current round, counted anew when a driver is un-assigned."""
     asked: tuple[UUID, ...] = ()
-    """Drivers who declined or let an offer expire in the current round."""
+    """Drivers who declined, let an offer expire or were un-assigned in the current round."""
+    declined: tuple[UUID, ...] = ()
+    """Offers declined in the current round, so that declining twice is quiet."""
     offer: Offer | None = None
     driver_id: UUID | None = None
+    """The assigned driver; stays after delivery, goes with cancellation."""
+    accepted_offer_id: UUID | None = None
+    """The offer by which `driver_id` has the order."""
     review_requested: bool = False
+
+
+OVER = frozenset({Status.DELIVERED, Status.COMPLETED, Status.REJECTED, Status.CANCELLED})
+"""From here on the food moves no more."""
+NEEDS_DRIVER = frozenset({Status.CONFIRMED, Status.PREPARING, Status.READY_FOR_PICKUP})
+"""While the order is here a driver is searched, asked or on the way to the restaurant."""
+
+
+def is_over(order: Order) -> bool:
+    """Whether the food moves no more: delivered, or never will be."""
+    return order.status in OVER
+
+
+def preparation_left_seconds(order: Order, now: datetime) -> float:
+    """Estimate what the kitchen still needs: all of it before confirmation, nothing once the food is ready."""
+    if order.confirmed_at is None:
+        return float(order.prep_seconds)
+    if order.status in (Status.CONFIRMED, Status.PREPARING):
+        return max(0.0, order.prep_seconds - (now - order.confirmed_at).total_seconds())
+    return 0.0
+
+
+def evolve(order: Order | None, order_id: UUID, event: Event, at: datetime) -> Order:
+    """Fold one event, which occurred `at`, into the next state; `version` is the fold's business."""
+    if order is None:
+        if not isinstance(event, events.Placed):
+            raise TypeError(f"an order's stream cannot begin with {event.TOPIC}")
+        return _placed(order_id, event, at)
+    for fold in (_cook, _dispatch, _pay):
+        after = fold(order, event, at)
+        if after is not None:
+            return after
+    match event:
+        case events.EtaRevised():
+            return replace(order, eta_at=event.eta_at, eta_confidence=event.confidence)
+        case events.ReviewRequested():
+            return replace(order, review_requested=True)
+        case events.NoteAdded():
+            return order
+    raise TypeError(f"an order has no event {event.TOPIC!r}")
+
+
+def _placed(order_id: UUID, event: events.Placed, at: datetime) -> Order:
+    return Order(
+        id=order_id,
+        status=Status.PLACED,
+        dispatch=DispatchStatus.IDLE,
+        customer_id=event.customer_id,
+        restaurant_id=event.restaurant_id,
+        region=event.region,
+        price=event.price,
+        restaurant_position=event.restaurant_position,
+        dropoff_position=event.dropoff.position,
+        delivery_distance_m=event.delivery_distance_m,
+        prep_seconds=event.prep_seconds,
+        placed_at=at,
+        promised_at=event.promised_at,
+        eta_at=event.promised_at,
+    )
+
+
+def _cook(order: Order, event: Event, at: datetime) -> Order | None:
+    """Fold what moves `status`."""
+    match event:
+        case events.Confirmed():
+            return replace(order, status=Status.CONFIRMED, prep_seconds=event.prep_seconds, confirmed_at=at)
+        case events.PreparationStarted():
+            return replace(order, status=Status.PREPARING)
+        case events.ReadyForPickup():
+            return replace(order, status=Status.READY_FOR_PICKUP, ready_at=at)
+        case events.PickedUp():
+            return replace(order, status=Status.PICKED_UP, dispatch=DispatchStatus.ON_THE_WAY, picked_up_at=at)
+        case events.Delivered():
+            return replace(order, status=Status.DELIVERED, dispatch=DispatchStatus.DONE, delivered_at=at)
+        case events.Completed():
+            return replace(order, status=Status.COMPLETED)
+        case events.Rejected():
+            return replace(order, status=Status.REJECTED)
+        case events.Cancelled():
+            return replace(
+                order,
+                status=Status.CANCELLED,
+                dispatch=DispatchStatus.IDLE,
+                offer=None,
+                driver_id=None,
+                accepted_offer_id=None,
+            )
+    return None
+
+
+def _dispatch(order: Order, event: Event, _at: datetime) -> Order | None:
+    """Fold what moves `dispatch` alone."""
+    searching = DispatchStatus.SEARCHING
+    match event:
+        case events.MatchingStarted():
+            return replace(
+                order, dispatch=searching, round=event.round, round_over=False, offers_made=0, asked=(), declined=()
+            )
+        case events.DriverOffered():
+            offer = Offer(
+                offer_id=event.offer_id,
+                driver_id=event.driver_id,
+                sequence=event.sequence,
+                expires_at=event.expires_at,
+            )
+            return replace(order, dispatch=DispatchStatus.OFFERED, offer=offer, offers_made=event.sequence)
+        case events.OfferDeclined():
+            asked, declined = (*order.asked, event.driver_id), (*order.declined, event.offer_id)
+            return replace(order, dispatch=searching, offer=None, asked=asked, declined=declined)
+        case events.OfferExpired():
+            return replace(order, dispatch=searching, offer=None, asked=(*order.asked, event.driver_id))
+        case events.OfferWithdrawn():
+            return replace(order, dispatch=searching, offer=None)
+        case events.NoDriverFound():
+            return replace(order, dispatch=searching, round_over=True)
+        case events.DriverAssigned():
+            return replace(
+                order,
+                dispatch=DispatchStatus.ASSIGNED,
+                offer=None,
+                driver_id=event.driver_id,
+                accepted_offer_id=event.offer_id,
+            )
+        case events.DriverUnassigned():
+            return replace(
+                order,
+                dispatch=searching,
+                driver_id=None,
+                accepted_offer_id=None,
+                offers_made=0,
+                asked=(*order.asked, event.driver_id),
+            )
+        case events.DriverArrived():
+            return replace(order, dispatch=DispatchStatus.AT_RESTAURANT)
+    return None
+
+
+def _pay(order: Order, event: Event, _at: datetime) -> Order | None:
+    """Fold what moves the money."""
+    match event:
+        case events.PaymentAuthorized():
+            payment = Payment(
+                status=PaymentStatus.AUTHORIZED, payment_id=event.payment_id, amount_minor=event.amount_minor
+            )
+        case events.PaymentCaptured():
+            payment = replace(
+                order.payment, status=PaymentStatus.CAPTURED, amount_minor=event.amount_minor, failed=None
+            )
+        case events.PaymentVoided():
+            payment = replace(order.payment, status=PaymentStatus.VOIDED, failed=None)
+        case events.PaymentRefunded():
+            payment = replace(order.payment, status=PaymentStatus.REFUNDED, failed=None)
+        case events.PaymentFailed():
+            payment = replace(order.payment, status=PaymentStatus.FAILED, failed=event.operation)
+        case _:
+            return None
+    return replace(order, payment=payment)

@@ -1,0 +1,209 @@
+"""What may happen between an order and drivers: search, offers, assignment, pick-up, delivery.
+
+A *round* asks drivers one after the other until one accepts or none is left; then the next round may begin and ask
+all again. Each decision returns events, or none when it is already so, or raises a Refusal.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from domain.errors import InvalidInput
+from domain.event import Event
+from domain.order.errors import (
+    AlreadyAsked,
+    IllegalTransition,
+    NotYourDelivery,
+    OfferExpiredAlready,
+    OfferGone,
+    OfferNotYours,
+    OffersExhausted,
+    OfferStillStands,
+    OfferTaken,
+)
+from domain.order.events import (
+    Delivered,
+    DriverArrived,
+    DriverAssigned,
+    DriverOffered,
+    DriverUnassigned,
+    MatchingStarted,
+    NoDriverFound,
+    OfferDeclined,
+    OfferExpired,
+    OfferWithdrawn,
+    PickedUp,
+)
+from domain.order.state import NEEDS_DRIVER, DispatchStatus, Order, Status
+from domain.scoring import Score
+
+WAITED_FOR = frozenset({DispatchStatus.ASSIGNED, DispatchStatus.AT_RESTAURANT})
+"""A driver is assigned and has not picked up."""
+
+
+def start_matching(order: Order, *, radius_m: float) -> list[Event]:
+    """Begin the next round of offers; quiet while one is under way. Raises IllegalTransition."""
+    if order.status not in NEEDS_DRIVER or order.driver_id is not None:
+        raise IllegalTransition("matched with a driver", status=_status(order))
+    if order.round > 0 and not order.round_over:
+        return []
+    return [MatchingStarted(round=order.round + 1, radius_m=radius_m)]
+
+
+def offer(  # noqa: PLR0913 - the facts of an offer, kept for support
+    order: Order,
+    *,
+    offer_id: UUID,
+    driver_id: UUID,
+    expires_at: datetime,
+    distance_m: float,
+    travel_seconds: float,
+    radius_m: float,
+    candidates: int,
+    score: Score,
+    max_offers: int,
+    now: datetime,
+) -> list[Event]:
+    """Ask one driver, exclusively, until `expires_at`; begins a round when none is under way.
+
+    Raises IllegalTransition, OfferStillStands, OffersExhausted, AlreadyAsked, InvalidInput.
+    """
+    if order.offer is not None:
+        if order.offer.offer_id == offer_id:
+            return []
+        raise OfferStillStands(order)
+    started = start_matching(order, radius_m=radius_m)
+    if not started and order.offers_made >= max_offers:
+        raise OffersExhausted(order)
+    if not started and driver_id in order.asked:
+        raise AlreadyAsked(order)
+    if expires_at <= now:
+        raise InvalidInput("expires_at", "An offer ends in the future.")
+    offered = DriverOffered(
+        offer_id=offer_id,
+        driver_id=driver_id,
+        sequence=1 if started else order.offers_made + 1,
+        expires_at=expires_at,
+        distance_m=distance_m,
+        travel_seconds=travel_seconds,
+        radius_m=radius_m,
+        candidates=candidates,
+        score=score,
+    )
+    return [*started, offered]
+
+
+def no_driver(order: Order, *, radius_m: float, retry_at: datetime) -> list[Event]:
+    """End the round without a driver; quiet when it has ended. An order never searched for begins its first round.
+
+    Raises IllegalTransition, OfferStillStands.
+    """
+    if order.offer is not None:
+        raise OfferStillStands(order)
+    if order.round_over and order.status in NEEDS_DRIVER:
+        return []
+    started = start_matching(order, radius_m=radius_m)
+    return [
+        *started,
+        NoDriverFound(
+            round=order.round + len(started), offers_made=order.offers_made, radius_m=radius_m, retry_at=retry_at
+        ),
+    ]
+
+
+def decline_offer(order: Order, *, offer_id: UUID, driver_id: UUID, reason: str = "") -> list[Event]:
+    """Say no. Raises OfferGone, OfferNotYours, OfferTaken."""
+    if offer_id in order.declined and driver_id in order.asked:
+        return []
+    _check_answer(order, offer_id, driver_id)
+    return [OfferDeclined(offer_id=offer_id, driver_id=driver_id, reason=reason)]
+
+
+def expire_offer(order: Order, *, offer_id: UUID, now: datetime) -> list[Event]:
+    """Take an offer off a driver who did not answer; quiet when it was settled. Raises OfferStillStands (too early)."""
+    if order.offer is None or order.offer.offer_id != offer_id:
+        return []
+    if now < order.offer.expires_at:
+        raise OfferStillStands(order)
+    return [OfferExpired(offer_id=offer_id, driver_id=order.offer.driver_id)]
+
+
+def withdraw_offer(order: Order, *, reason: str) -> list[Event]:
+    """Take back the offer that stands, if one does."""
+    if order.offer is None:
+        return []
+    return [OfferWithdrawn(offer_id=order.offer.offer_id, driver_id=order.offer.driver_id, reason=reason)]
+
+
+def accept_offer(order: Order, *, offer_id: UUID, driver_id: UUID, driver_name: str, now: datetime) -> list[Event]:
+    """Say yes, in one append with `driver.take_delivery`. Quiet when this offer gave this driver the order.
+
+    Raises OfferTaken (another driver has it), OfferGone, OfferNotYours, OfferExpiredAlready.
+    """
+    if order.driver_id == driver_id and order.accepted_offer_id == offer_id:
+        return []
+    expires_at = _check_answer(order, offer_id, driver_id)
+    if now >= expires_at:
+        raise OfferExpiredAlready(order)
+    return [DriverAssigned(offer_id=offer_id, driver_id=driver_id, driver_name=driver_name)]
+
+
+def _check_answer(order: Order, offer_id: UUID, driver_id: UUID) -> datetime:
+    """Give the time by which to answer, when the offer stands and is this driver's."""
+    if order.driver_id is not None and order.driver_id != driver_id:
+        raise OfferTaken(order)
+    if order.offer is None or order.offer.offer_id != offer_id:
+        raise OfferGone(order)
+    if order.offer.driver_id != driver_id:
+        raise OfferNotYours(order)
+    return order.offer.expires_at
+
+
+def unassign(order: Order, *, reason: str) -> list[Event]:
+    """Take the order off its driver before pick-up, in one append with `driver.release_delivery`.
+
+    Quiet without a driver. Raises IllegalTransition.
+    """
+    if order.driver_id is None:
+        return []
+    if order.dispatch not in WAITED_FOR:
+        raise IllegalTransition("taken off its driver", status=_status(order))
+    return [DriverUnassigned(driver_id=order.driver_id, reason=reason)]
+
+
+def arrive(order: Order, *, driver_id: UUID) -> list[Event]:
+    """Stand at the restaurant. Raises NotYourDelivery, IllegalTransition."""
+    _check_driver(order, driver_id)
+    if order.dispatch is DispatchStatus.AT_RESTAURANT:
+        return []
+    if order.dispatch is not DispatchStatus.ASSIGNED:
+        raise IllegalTransition("arrived for", status=_status(order))
+    return [DriverArrived(driver_id=driver_id)]
+
+
+def pick_up(order: Order, *, driver_id: UUID) -> list[Event]:
+    """Take the food. It has to be ready; arriving first is not asked for. Raises NotYourDelivery, IllegalTransition."""
+    _check_driver(order, driver_id)
+    if order.status is Status.PICKED_UP:
+        return []
+    if order.status is not Status.READY_FOR_PICKUP:
+        raise IllegalTransition("picked up", status=order.status)
+    return [PickedUp(driver_id=driver_id)]
+
+
+def deliver(order: Order, *, driver_id: UUID) -> list[Event]:
+    """Hand the food over, in one append with `driver.finish_delivery`. Raises NotYourDelivery, IllegalTransition."""
+    _check_driver(order, driver_id)
+    if order.status in (Status.DELIVERED, Status.COMPLETED):
+        return []
+    if order.status is not Status.PICKED_UP:
+        raise IllegalTransition("delivered", status=order.status)
+    return [Delivered(driver_id=driver_id)]
+
+
+def _check_driver(order: Order, driver_id: UUID) -> None:
+    if order.driver_id != driver_id:
+        raise NotYourDelivery(order)
+
+
+def _status(order: Order) -> str:
+    return order.dispatch if order.status in NEEDS_DRIVER else order.status

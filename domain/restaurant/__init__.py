@@ -1,0 +1,71 @@
+"""A restaurant: details, opening, menu."""
+
+from domain.restaurant.decisions import (
+    add_item,
+    change_details,
+    change_item,
+    close,
+    open_,
+    pause,
+    register,
+    remove_item,
+    restock,
+    sell_out,
+)
+from domain.restaurant.errors import (
+    ItemExists,
+    ItemUnavailable,
+    OutOfDeliveryArea,
+    RestaurantClosed,
+)
+from domain.restaurant.events import (
+    Closed,
+    DetailsChanged,
+    ItemRestocked,
+    ItemSoldOut,
+    MenuItemAdded,
+    MenuItemChanged,
+    MenuItemRemoved,
+    Opened,
+    Paused,
+    Registered,
+)
+from domain.restaurant.state import (
+    MenuItem,
+    Restaurant,
+    evolve,
+    is_open,
+    opening,
+)
+
+__all__ = [
+    "Closed",
+    "DetailsChanged",
+    "ItemExists",
+    "ItemRestocked",
+    "ItemSoldOut",
+    "ItemUnavailable",
+    "MenuItem",
+    "MenuItemAdded",
+    "MenuItemChanged",
+    "MenuItemRemoved",
+    "Opened",
+    "OutOfDeliveryArea",
+    "Paused",
+    "Registered",
+    "Restaurant",
+    "RestaurantClosed",
+    "add_item",
+    "change_details",
+    "change_item",
+    "close",
+    "evolve",
+    "is_open",
+    "open_",
+    "opening",
+    "pause",
+    "register",
+    "remove_item",
+    "restock",
+    "sell_out",
+]

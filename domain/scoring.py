@@ -1,0 +1,68 @@
+"""Which driver to ask first, and why: every factor's points are kept, so that support can answer for the choice."""
+
+from collections.abc import Mapping
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A driver who could be asked, as matching knows him."""
+
+    driver_id: UUID
+    distance_m: float
+    """To the restaurant."""
+    travel_seconds: float
+    """To the restaurant, in the traffic of now."""
+    active_orders: int
+    rating: float
+    """0 to 5."""
+    deliveries: int
+    """Ever."""
+    deliveries_today: int
+    earnings_goal: int
+    """Deliveries a day."""
+    acceptance_rate: float
+    """Offers accepted of offers made, 0 to 1."""
+    route_efficiency: float = 0.0
+    """How well the order lies on the way of those carried, 0 to 1; counts only when some are."""
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """Why this driver: the profile's total and the points each factor added or took."""
+
+    profile: str
+    total: float
+    factors: dict[str, float]
+
+
+class Profile(Protocol):
+    """A way to score."""
+
+    def __call__(self, candidate: Candidate, *, preparation_left_seconds: float) -> Score:
+        """Score one candidate; the highest total is asked first."""
+        ...
+
+
+def seven_factor(candidate: Candidate, *, preparation_left_seconds: float) -> Score:
+    """Distance, load, rating, experience, earnings goal, route efficiency and timing (intended: 40/25/15/10/10 %).
+
+    max(0, 100 - 10 km) - 15 orders + 5 rating + min(deliveries / 10, 20) + 10 below the day's goal
+    + 20 efficiency when carrying - 20 when the drive takes longer than the preparation left.
+    """
+    late = candidate.travel_seconds > preparation_left_seconds
+    factors = {
+        "distance": max(0.0, 100.0 - 10.0 * candidate.distance_m / 1000.0),
+        "load": -15.0 * candidate.active_orders,
+        "rating": 5.0 * candidate.rating,
+        "experience": min(candidate.deliveries / 10.0, 20.0),
+        "earnings_goal": 10.0 if candidate.deliveries_today < candidate.earnings_goal else 0.0,
+        "route_efficiency": 20.0 * candidate.route_efficiency if candidate.active_orders else 0.0,
+        "timing": -20.0 if late else 0.0,
+    }
+    return Score(profile="seven_factor", total=sum(factors.values()), factors=factors)
+
+
+PROFILES: Mapping[str, Profile] = {"seven_factor": seven_factor}
+"""Ways to score; `Region.dispatch.profile` names the one in use."""
