@@ -3,7 +3,6 @@
 Nothing else in the code asks the machine for the time.
 """
 
-import math
 import threading
 from datetime import UTC, datetime
 from typing import Protocol
@@ -11,6 +10,7 @@ from typing import Protocol
 import msgspec
 import psycopg
 
+CONNECT_SECONDS = 5
 POLL_SECONDS = 0.2
 """How often a world that stands still is asked whether it has started."""
 
@@ -27,7 +27,10 @@ class Clock(Protocol):
         ...
 
     def machine_seconds_until(self, business: datetime) -> float:
-        """How long to wait, really, until business time is there: 0 when it is past, infinite while time stands still."""
+        """How long to wait, really, until business time is there: 0 when it is past.
+
+        While time stands still nobody knows; then it is `POLL_SECONDS`, after which to ask again.
+        """
         ...
 
 
@@ -82,11 +85,16 @@ class WorldClock:
         return datetime.now(UTC)
 
     def machine_seconds_until(self, business: datetime) -> float:
-        """Real seconds until then; 0 when past, infinite while time stands still."""
+        """Real seconds until then; 0 when past, `POLL_SECONDS` while time stands still."""
         seconds = (business - self.now()).total_seconds()
         if seconds <= 0:
             return 0.0
-        return math.inf if self._world.origin_machine is None else seconds / self._world.speed
+        return POLL_SECONDS if self._world.origin_machine is None else seconds / self._world.speed
+
+    def refresh(self) -> None:
+        """Read the row again now; for who has just started the world."""
+        with psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
+            self._world = read_world(connection) or self._world
 
     def close(self) -> None:
         """Stop following."""
@@ -95,7 +103,7 @@ class WorldClock:
     def _follow(self) -> None:
         while not self._closing.is_set() and self._world.origin_machine is None:
             try:
-                with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as connection:
+                with psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
                     while self._world.origin_machine is None and not self._closing.wait(POLL_SECONDS):
                         self._world = read_world(connection) or self._world
             except psycopg.OperationalError:
@@ -134,6 +142,6 @@ def start_world(connection: psycopg.Connection[tuple[object, ...]]) -> datetime:
 
 def open_clock(url: str) -> MachineClock | WorldClock:
     """The clock of the database at `url`: the world's, or the machine's where there is no world row."""
-    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+    with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
         world = read_world(connection)
     return MachineClock() if world is None else WorldClock(url, world)

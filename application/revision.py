@@ -1,15 +1,22 @@
-"""Which revision a database is at, and which one this code needs. Migrating is the `migrations` package's."""
+"""Which revision a database is at, and which one this code needs. Migrating is the `migrations` package's, run as a process."""
 
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
 
 CONNECT_SECONDS = 5
+MIGRATE_SECONDS = 600
 
 
 class WrongRevision(Exception):  # noqa: N818 - names the outcome
     """The database was migrated for other code; the message says what to do."""
+
+
+class MigrationFailed(Exception):  # noqa: N818 - names the outcome
+    """The database could not be migrated and is as it was; the message carries the reason."""
 
 
 def needed() -> str:
@@ -41,3 +48,18 @@ def check(url: str) -> None:
     if there < wanted:
         raise WrongRevision(f"The database is at revision {there}, this code needs {wanted}: run `tiffin migrate`.")
     raise WrongRevision(f"The database is at revision {there}, newer than this code's {wanted}: run newer code.")
+
+
+def upgrade(url: str) -> str:
+    """Migrate the database, in a process of its own, and return the revision it is at now. Raises MigrationFailed."""
+    done = subprocess.run(  # noqa: S603 - our own interpreter, no shell
+        [sys.executable, "-m", "migrations", "upgrade", url],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=MIGRATE_SECONDS,
+        cwd=Path(__file__).resolve().parent.parent,
+    )
+    if done.returncode != 0:
+        raise MigrationFailed(f"Migrating failed, nothing was changed:\n{done.stderr.strip()[-2000:]}")
+    return done.stdout.strip()

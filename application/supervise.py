@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
@@ -213,9 +214,10 @@ def _signal(process: psutil.Process, *, kill: bool) -> None:
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2.0) as response:  # noqa: S310 - our own API
-            return bool(response.status == 200)  # noqa: PLR2004 - HTTP's OK
+            status = int(response.status)
     except (urllib.error.URLError, OSError):
         return False
+    return status == HTTPStatus.OK.value
 
 
 def _literal(value: object) -> str:

@@ -9,7 +9,7 @@ import psycopg
 import redis
 
 from application.engines.failure import EngineFailed
-from application.revision import WrongRevision
+from application.revision import MigrationFailed, WrongRevision
 from application.settings import InvalidSettings
 from application.supervise import NotReady
 
@@ -30,7 +30,7 @@ SUBCOMMANDS = {
     "worker": "Process: does the reactions.",
 }
 
-REMEDIED = (InvalidSettings, EngineFailed, WrongRevision, NotReady)
+REMEDIED = (InvalidSettings, EngineFailed, WrongRevision, MigrationFailed, NotReady)
 """Errors whose message already says what to do."""
 
 

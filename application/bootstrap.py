@@ -1,0 +1,143 @@
+"""Wiring: from settings to a container of everything a process uses. Nothing connects before this is called."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import psycopg
+import redis
+from psycopg_pool import ConnectionPool
+from sqlalchemy import Engine, create_engine, make_url
+
+from application import revision
+from application.clocks import Clock, WorldClock, open_clock
+from application.event_store import PostgresEventStore
+from application.gateways.payments.guarded import GuardedPayments, payment_breaker
+from application.gateways.payments.port import Payments
+from application.gateways.payments.sandbox import SandboxPayments
+from application.positions import Positions
+from application.settings import DatabaseSettings, Settings, ValkeySettings
+from application.store import EventStore
+from domain.region import Region
+
+PAYMENT_CONNECTIONS = 4
+RECYCLE_SECONDS = 1_800
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiffin:
+    """What a process works with. Threads may share all of it."""
+
+    settings: Settings
+    clock: Clock
+    store: EventStore
+    engine: Engine
+    """Read models, in transactions."""
+    reads: Engine
+    """The same connections, each statement on its own: two round trips less for a query."""
+    valkey: redis.Redis
+    positions: Positions
+    payments: Payments
+    regions: Mapping[str, Region]
+
+
+@contextmanager
+def open_tiffin(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    store: EventStore | None = None,
+    payments: Payments | None = None,
+) -> Iterator[Tiffin]:
+    """Open everything, close it in the end. Tests hand in what they want otherwise; both URLs are filled in.
+
+    Raises WrongRevision when the database was migrated for other code.
+    """
+    revision.check(settings.database.url)
+    regions = {region.id: region for region in settings.regions}
+    with ExitStack() as closing:
+        valkey = closing.enter_context(connect_valkey(settings.valkey))
+        engine = create_read_engine(settings.database)
+        closing.callback(engine.dispose)
+        yield Tiffin(
+            settings=settings,
+            clock=clock or closing.enter_context(_clock(settings.database.url)),
+            store=store or closing.enter_context(_store(settings)),
+            engine=engine,
+            reads=engine.execution_options(isolation_level="AUTOCOMMIT"),
+            valkey=valkey,
+            positions=Positions(valkey, prefix=settings.world.prefix, regions=regions),
+            payments=payments or closing.enter_context(_sandbox(settings.database)),
+            regions=regions,
+        )
+
+
+def create_read_engine(database: DatabaseSettings) -> Engine:
+    """SQLAlchemy's pool as `database.read_pool` says; it connects when first asked."""
+    pool = database.read_pool
+    return create_engine(
+        make_url(database.url).set(drivername="postgresql+psycopg"),
+        pool_size=pool.max_size,
+        max_overflow=0,
+        pool_timeout=pool.checkout_timeout_seconds,
+        pool_recycle=RECYCLE_SECONDS,
+        # A ping before each use costs a round trip, but a restarted server costs nobody an error.
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": database.connect_timeout_seconds, "options": _options(database)},
+    )
+
+
+@contextmanager
+def connect_valkey(settings: ValkeySettings) -> Iterator[redis.Redis]:
+    """A blocking client; who finds all its connections taken waits `socket_timeout_seconds` for one."""
+    pool = redis.BlockingConnectionPool.from_url(
+        settings.url,
+        max_connections=settings.max_connections,
+        timeout=settings.socket_timeout_seconds,
+        socket_timeout=settings.socket_timeout_seconds,
+        socket_connect_timeout=settings.connect_timeout_seconds,
+        health_check_interval=30,
+    )
+    with redis.Redis.from_pool(pool) as client:
+        yield client
+
+
+@contextmanager
+def _clock(url: str) -> Iterator[Clock]:
+    clock = open_clock(url)
+    yield clock
+    if isinstance(clock, WorldClock):
+        clock.close()
+
+
+@contextmanager
+def _store(settings: Settings) -> Iterator[EventStore]:
+    store = PostgresEventStore(settings.database)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _sandbox(database: DatabaseSettings) -> Iterator[Payments]:
+    with ConnectionPool(
+        database.url,
+        connection_class=psycopg.Connection[tuple[object, ...]],
+        min_size=0,
+        max_size=PAYMENT_CONNECTIONS,
+        timeout=database.store_pool.checkout_timeout_seconds,
+        kwargs={"connect_timeout": database.connect_timeout_seconds, "options": _options(database)},
+        check=ConnectionPool.check_connection,
+        name="payments",
+        open=True,
+    ) as pool:
+        yield GuardedPayments(SandboxPayments(pool), payment_breaker())
+
+
+def _options(database: DatabaseSettings) -> str:
+    """Time-outs that the server keeps, in milliseconds."""
+    return (
+        f"-c statement_timeout={round(database.statement_timeout_seconds * 1000)}"
+        f" -c lock_timeout={round(database.lock_timeout_seconds * 1000)}"
+    )
