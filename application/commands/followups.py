@@ -53,8 +53,7 @@ class RequestReview(msgspec.Struct, frozen=True, kw_only=True):
     order_id: UUID
 
 
-class ReleaseFromSilent(msgspec.Struct, frozen=True, kw_only=True):
-    """Take the order, offered or not yet picked up, from a driver who fell silent; nothing when the driver is back."""
+class ReleaseAbsentDriver(msgspec.Struct, frozen=True, kw_only=True):
+    """Take offers and orders not yet picked up from a driver who fell silent or left the shift."""
 
-    order_id: UUID
     driver_id: UUID

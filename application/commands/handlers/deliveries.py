@@ -1,0 +1,68 @@
+"""What drivers do with offers and orders. Where both change, order and driver are one append."""
+
+from application import metrics
+from application.bootstrap import Tiffin
+from application.commands.handlers.saving import decided, driver_as_self, save_offer, save_order
+from application.commands.orders import AcceptOffer, ArriveAtRestaurant, DeclineOffer, DeliverOrder, PickUpOrder
+from application.context import Context
+from application.kinds import DRIVER, ORDER
+from application.store import Receipt
+from domain import driver as drivers
+from domain import order as orders
+from domain.pricing import driver_fee_minor
+
+
+def accept_offer(tiffin: Tiffin, ctx: Context, command: AcceptOffer) -> Receipt:
+    """The driver takes the order: two versions guard against a second driver and a third order."""
+    driver = driver_as_self(tiffin, ctx, command.driver_id)
+    order = tiffin.store.load(ORDER, command.order_id)
+    events = orders.accept_offer(
+        order, offer_id=command.offer_id, driver_id=driver.id, driver_name=driver.name, now=ctx.now
+    )
+    taken = drivers.take_delivery(driver, order_id=order.id) if events else []
+    receipt = save_offer(tiffin, ctx, order, events, decided(DRIVER, driver, taken, ctx))
+    if events and not receipt.replayed and order.confirmed_at is not None:
+        metrics.driver_match_duration_seconds.observe((ctx.now - order.confirmed_at).total_seconds())
+    return receipt
+
+
+def decline_offer(tiffin: Tiffin, ctx: Context, command: DeclineOffer) -> Receipt:
+    """The driver says no; the next one is asked at once."""
+    driver = driver_as_self(tiffin, ctx, command.driver_id)
+    order = tiffin.store.load(ORDER, command.order_id)
+    events = orders.decline_offer(order, offer_id=command.offer_id, driver_id=driver.id, reason=command.reason)
+    return save_offer(tiffin, ctx, order, events)
+
+
+def arrive(tiffin: Tiffin, ctx: Context, command: ArriveAtRestaurant) -> Receipt:
+    """The driver stands at the restaurant."""
+    driver = driver_as_self(tiffin, ctx, command.driver_id)
+    order = tiffin.store.load(ORDER, command.order_id)
+    return save_order(tiffin, ctx, order, orders.arrive(order, driver_id=driver.id))
+
+
+def pick_up(tiffin: Tiffin, ctx: Context, command: PickUpOrder) -> Receipt:
+    """The driver has the food."""
+    driver = driver_as_self(tiffin, ctx, command.driver_id)
+    order = tiffin.store.load(ORDER, command.order_id)
+    return save_order(tiffin, ctx, order, orders.pick_up(order, driver_id=driver.id))
+
+
+def deliver(tiffin: Tiffin, ctx: Context, command: DeliverOrder) -> Receipt:
+    """The customer has the food and the driver has earned the fee's share and the tip."""
+    driver = driver_as_self(tiffin, ctx, command.driver_id)
+    order = tiffin.store.load(ORDER, command.order_id)
+    events = orders.deliver(order, driver_id=driver.id)
+    price, fees = order.price, tiffin.regions[order.region].fees
+    earned = drivers.finish_delivery(
+        driver,
+        order_id=order.id,
+        currency=price.currency,
+        fee_minor=driver_fee_minor(fees, price.delivery_fee_minor),
+        tip_minor=price.tip_minor,
+    )
+    receipt = save_order(tiffin, ctx, order, events, decided(DRIVER, driver, earned, ctx))
+    if events and not receipt.replayed:
+        metrics.delivery_duration_minutes.observe((ctx.now - order.placed_at).total_seconds() / 60)
+        metrics.eta_accuracy_minutes.observe((ctx.now - order.promised_at).total_seconds() / 60)
+    return receipt

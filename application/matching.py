@@ -1,0 +1,107 @@
+"""Who is asked to deliver an order: the nearest drivers, those already asked left out, scored, the best one held."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from application.positions import Near, Positions
+from domain.eta import travel_seconds
+from domain.order import Order, preparation_left_seconds
+from domain.region import Region
+from domain.scoring import PROFILES, Candidate, Score
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """The driver to ask, held for this order, and what support will want to know about the choice."""
+
+    driver_id: UUID
+    distance_m: float
+    travel_seconds: float
+    radius_m: float
+    candidates: int
+    score: Score
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """One look around for one order. `now` is business time, `offer_until` when the hold on the driver ends."""
+
+    order: Order
+    region: Region
+    now: datetime
+    machine_now: datetime
+    offer_until: datetime
+
+
+def choose_driver(positions: Positions, search: Search) -> Choice | None:
+    """Hold the best driver within the smallest of the region's radii that has one; none when all have been asked."""
+    if not may_ask(search.order, search.region):
+        return None
+    for radius_m in search.region.dispatch.radii_m:
+        near = _nearest(positions, search, radius_m)
+        for choice in ranked(near, search, radius_m):
+            held = positions.claim(
+                search.region.id, choice.driver_id, search.order.id, until=search.offer_until, now=search.now
+            )
+            if held:
+                return choice
+    return None
+
+
+def may_ask(order: Order, region: Region) -> bool:
+    """Whether the round has an offer left; one that is over will be followed by a new one."""
+    return order.round_over or order.offers_made < region.dispatch.max_offers
+
+
+def offer_seconds(order: Order, region: Region) -> float:
+    """How long the next driver has to answer: longer for the first one of a round."""
+    first = order.round_over or order.offers_made == 0
+    return region.dispatch.first_offer_seconds if first else region.dispatch.next_offer_seconds
+
+
+def ranked(near: Sequence[Near], search: Search, radius_m: float) -> Iterator[Choice]:
+    """Score drivers, best first; of equals the nearer."""
+    score = PROFILES[search.region.dispatch.profile]
+    left_seconds = preparation_left_seconds(search.order, search.now)
+    scored = [
+        (score(candidate, preparation_left_seconds=left_seconds), candidate)
+        for candidate in (_candidate(driver, search) for driver in near)
+    ]
+    for points, candidate in sorted(scored, key=lambda pair: (-pair[0].total, pair[1].distance_m)):
+        yield Choice(
+            driver_id=candidate.driver_id,
+            distance_m=candidate.distance_m,
+            travel_seconds=candidate.travel_seconds,
+            radius_m=radius_m,
+            candidates=len(near),
+            score=points,
+        )
+
+
+def _nearest(positions: Positions, search: Search, radius_m: float) -> list[Near]:
+    return positions.nearest(
+        search.region.id,
+        search.order.restaurant_position,
+        k=search.region.dispatch.candidates,
+        radius_m=radius_m,
+        now=search.now,
+        machine_now=search.machine_now,
+        exclude=() if search.order.round_over else search.order.asked,
+        order_id=search.order.id,
+    )
+
+
+def _candidate(driver: Near, search: Search) -> Candidate:
+    board, region = driver.board, search.region
+    return Candidate(
+        driver_id=driver.driver_id,
+        distance_m=driver.distance_m,
+        travel_seconds=travel_seconds(driver.distance_m, region.travel, search.now, region.timezone),
+        active_orders=driver.load,
+        rating=board.rating,
+        deliveries=board.deliveries,
+        deliveries_today=board.deliveries_on(search.now.astimezone(region.zone).date()),
+        earnings_goal=board.earnings_goal,
+        acceptance_rate=board.acceptance_rate,
+    )
