@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-import psycopg
 import redis
-from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine, create_engine, make_url
 
 from application import revision
@@ -17,10 +15,10 @@ from application.gateways.payments.port import Payments
 from application.gateways.payments.sandbox import SandboxPayments
 from application.positions import Positions
 from application.settings import DatabaseSettings, Settings, ValkeySettings
+from application.side import SideStatements
 from application.store import EventStore
 from domain.region import Region
 
-PAYMENT_CONNECTIONS = 4
 RECYCLE_SECONDS = 1_800
 
 
@@ -38,6 +36,7 @@ class Tiffin:
     valkey: redis.Redis
     positions: Positions
     payments: Payments
+    side: SideStatements
     regions: Mapping[str, Region]
 
 
@@ -59,6 +58,7 @@ def open_tiffin(
         valkey = closing.enter_context(connect_valkey(settings.valkey))
         engine = create_read_engine(settings.database)
         closing.callback(engine.dispose)
+        side = closing.enter_context(SideStatements(settings.database))
         yield Tiffin(
             settings=settings,
             clock=clock or closing.enter_context(_clock(settings.database.url)),
@@ -67,7 +67,8 @@ def open_tiffin(
             reads=engine.execution_options(isolation_level="AUTOCOMMIT"),
             valkey=valkey,
             positions=Positions(valkey, prefix=settings.world.prefix, regions=regions),
-            payments=payments or closing.enter_context(_sandbox(settings.database)),
+            payments=payments or GuardedPayments(SandboxPayments(side), payment_breaker()),
+            side=side,
             regions=regions,
         )
 
@@ -117,22 +118,6 @@ def _store(settings: Settings) -> Iterator[EventStore]:
         yield store
     finally:
         store.close()
-
-
-@contextmanager
-def _sandbox(database: DatabaseSettings) -> Iterator[Payments]:
-    with ConnectionPool(
-        database.url,
-        connection_class=psycopg.Connection[tuple[object, ...]],
-        min_size=0,
-        max_size=PAYMENT_CONNECTIONS,
-        timeout=database.store_pool.checkout_timeout_seconds,
-        kwargs={"connect_timeout": database.connect_timeout_seconds, "options": _options(database)},
-        check=ConnectionPool.check_connection,
-        name="payments",
-        open=True,
-    ) as pool:
-        yield GuardedPayments(SandboxPayments(pool), payment_breaker())
 
 
 def _options(database: DatabaseSettings) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -101,7 +102,7 @@ def _candidate(driver: Near, search: Search) -> Candidate:
         active_orders=driver.load,
         rating=board.rating,
         deliveries=board.deliveries,
-        deliveries_today=board.deliveries_on(search.now.astimezone(region.zone).date()),
+        deliveries_today=board.deliveries_on(search.now.astimezone(ZoneInfo(region.timezone)).date()),
         earnings_goal=board.earnings_goal,
         acceptance_rate=board.acceptance_rate,
     )

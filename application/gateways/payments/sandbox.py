@@ -9,15 +9,13 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import psycopg
-from psycopg_pool import ConnectionPool, PoolTimeout
 
 from application.gateways.payments.port import Hold, PaymentDeclined, PaymentUnavailable
 from application.ids import new_id
+from application.side import Row, SideStatements
 from domain.errors import InvalidInput
 
 METHODS = ("card_ok", "card_declined", "card_timeout", "card_capture_declined")
-
-type Row = tuple[object, ...]
 
 # A voided hold that its own key asks for again is held again: the client's request was merely slow to return.
 AUTHORIZE = """
@@ -55,9 +53,9 @@ VOUCH = "UPDATE sandbox_payments SET vouched_at = now() WHERE payment_id = ANY(%
 class SandboxPayments:
     """The sandbox behind the port `Payments`."""
 
-    def __init__(self, pool: ConnectionPool[psycopg.Connection[Row]], *, timeout_seconds: float = 5.0) -> None:
+    def __init__(self, side: SideStatements, *, timeout_seconds: float = 5.0) -> None:
         """`timeout_seconds` is how long a `card_timeout` keeps its caller waiting."""
-        self._pool = pool
+        self._side = side
         self._timeout_seconds = timeout_seconds
 
     def authorize(self, *, key: str, order_id: UUID, amount_minor: int, currency: str, method: str) -> Hold:
@@ -107,14 +105,9 @@ class SandboxPayments:
             raise PaymentDeclined(f"Payment {values['payment_id']} cannot be {done} as it stands.")
 
     def _run(self, statement: str, values: dict[str, object]) -> list[Row]:
-        # One statement without waiting for the disk: whatever relies on it, an order's append, is flushed after it
-        # in the same write-ahead log, and takes it along.
         try:
-            with self._pool.connection() as connection, connection.pipeline():
-                connection.execute("SET LOCAL synchronous_commit = off")
-                cursor = connection.execute(statement, values)
-                return cursor.fetchall() if cursor.description else []
-        except (psycopg.OperationalError, PoolTimeout) as error:
+            return self._side.run(statement, values)
+        except psycopg.OperationalError as error:
             raise PaymentUnavailable("The payment gateway cannot be reached.") from error
 
 
