@@ -86,9 +86,10 @@ def estimate(facts: EtaFacts) -> Eta:
 
 
 def confidence(facts: EtaFacts, total_seconds: float) -> float:
-    """Say how sure an estimate is: 0.6 without a driver, 0.8 with one, 0.95 once picked up, falling to half of that
+    """Say how sure an estimate is, 0 to 1: a rule of thumb until promise and fact are compared.
 
-    in a straight line over a horizon of two hours. A rule of thumb until promise and fact are compared.
+    0.6 without a driver, 0.8 with one, 0.95 once picked up, falling in a straight line to half of that for an
+    estimate two hours ahead or more.
     """
     if facts.picked_up:
         base = CONFIDENT_PICKED_UP

@@ -65,7 +65,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     delivery_distance_m: float
 
 
-def quote(  # noqa: PLR0913 - each is a fact of its own
+def quote(
     *,
     region: Region,
     restaurant: Restaurant,

@@ -1,69 +1,30 @@
 """A driver: shifts, deliveries carried, silence."""
 
-from domain.driver.decisions import (
-    come_back,
-    end_shift,
-    finish_delivery,
-    go_silent,
-    register,
-    reinstate,
-    release_delivery,
-    start_shift,
-    suspend,
-    take_delivery,
-)
-from domain.driver.errors import (
-    AtCapacity,
-    CarryingOrders,
-    DriverRefused,
-    DriverSuspended,
-    NotOnShift,
-)
-from domain.driver.events import (
-    CameBack,
-    DeliveryFinished,
-    DeliveryReleased,
-    DeliveryTaken,
-    Registered,
-    Reinstated,
-    ShiftEnded,
-    ShiftStarted,
-    Suspended,
-    WentSilent,
-)
-from domain.driver.state import (
-    Driver,
-    duty,
-    evolve,
-)
-
-__all__ = [
-    "AtCapacity",
-    "CameBack",
-    "CarryingOrders",
-    "DeliveryFinished",
-    "DeliveryReleased",
-    "DeliveryTaken",
-    "Driver",
-    "DriverRefused",
-    "DriverSuspended",
-    "NotOnShift",
-    "Registered",
-    "Reinstated",
-    "ShiftEnded",
-    "ShiftStarted",
-    "Suspended",
-    "WentSilent",
-    "come_back",
-    "duty",
-    "end_shift",
-    "evolve",
-    "finish_delivery",
-    "go_silent",
-    "register",
-    "reinstate",
-    "release_delivery",
-    "start_shift",
-    "suspend",
-    "take_delivery",
-]
+from domain.driver.decisions import come_back as come_back
+from domain.driver.decisions import end_shift as end_shift
+from domain.driver.decisions import finish_delivery as finish_delivery
+from domain.driver.decisions import go_silent as go_silent
+from domain.driver.decisions import register as register
+from domain.driver.decisions import reinstate as reinstate
+from domain.driver.decisions import release_delivery as release_delivery
+from domain.driver.decisions import start_shift as start_shift
+from domain.driver.decisions import suspend as suspend
+from domain.driver.decisions import take_delivery as take_delivery
+from domain.driver.errors import AtCapacity as AtCapacity
+from domain.driver.errors import CarryingOrders as CarryingOrders
+from domain.driver.errors import DriverRefused as DriverRefused
+from domain.driver.errors import DriverSuspended as DriverSuspended
+from domain.driver.errors import NotOnShift as NotOnShift
+from domain.driver.events import CameBack as CameBack
+from domain.driver.events import DeliveryFinished as DeliveryFinished
+from domain.driver.events import DeliveryReleased as DeliveryReleased
+from domain.driver.events import DeliveryTaken as DeliveryTaken
+from domain.driver.events import Registered as Registered
+from domain.driver.events import Reinstated as Reinstated
+from domain.driver.events import ShiftEnded as ShiftEnded
+from domain.driver.events import ShiftStarted as ShiftStarted
+from domain.driver.events import Suspended as Suspended
+from domain.driver.events import WentSilent as WentSilent
+from domain.driver.state import Driver as Driver
+from domain.driver.state import duty as duty
+from domain.driver.state import evolve as evolve

@@ -24,9 +24,7 @@ MAX_CAPACITY = 10
 MAX_EARNINGS_GOAL = 1_000
 
 
-def register(  # noqa: PLR0913 - the event's fields
-    *, name: str, phone: str, region: str, vehicle: str, capacity: int, earnings_goal: int
-) -> list[Event]:
+def register(*, name: str, phone: str, region: str, vehicle: str, capacity: int, earnings_goal: int) -> list[Event]:
     """Join, off duty. Raises InvalidInput."""
     if not name.strip():
         raise InvalidInput("name", "A driver has a name.")

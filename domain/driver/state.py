@@ -33,7 +33,7 @@ def duty(driver: Driver) -> Literal["on_shift", "off_shift", "suspended"]:
     return "on_shift" if driver.on_shift else "off_shift"
 
 
-def evolve(driver: Driver | None, driver_id: UUID, event: Event, _at: datetime) -> Driver:  # noqa: PLR0911 - a case per event
+def evolve(driver: Driver | None, driver_id: UUID, event: Event, _at: datetime) -> Driver:
     """Fold one event into the next state; `version` is the fold's business."""
     if driver is None:
         if not isinstance(event, events.Registered):

@@ -1,171 +1,80 @@
 """An order: its events, its state, what may happen to it, and why not."""
 
-from domain.order.decisions import (
-    add_note,
-    cancel,
-    complete,
-    confirm,
-    mark_ready,
-    place,
-    reject,
-    request_review,
-    revise_eta,
-    start_preparation,
-)
-from domain.order.dispatching import (
-    accept_offer,
-    arrive,
-    decline_offer,
-    deliver,
-    expire_offer,
-    no_driver,
-    offer,
-    pick_up,
-    start_matching,
-    unassign,
-    withdraw_offer,
-)
-from domain.order.errors import (
-    AlreadyAsked,
-    IllegalTransition,
-    NotYourDelivery,
-    OfferExpiredAlready,
-    OfferGone,
-    OfferNotYours,
-    OfferRefused,
-    OffersExhausted,
-    OfferStillStands,
-    OfferTaken,
-)
-from domain.order.events import (
-    Cancelled,
-    Completed,
-    Confirmed,
-    CostBearer,
-    Delivered,
-    DriverArrived,
-    DriverAssigned,
-    DriverOffered,
-    DriverUnassigned,
-    Dropoff,
-    EtaRevised,
-    MatchingStarted,
-    NoDriverFound,
-    NoteAdded,
-    OfferDeclined,
-    OfferExpired,
-    OfferWithdrawn,
-    PaymentAuthorized,
-    PaymentCaptured,
-    PaymentFailed,
-    PaymentOperation,
-    PaymentRefunded,
-    PaymentVoided,
-    PickedUp,
-    Placed,
-    PreparationStarted,
-    ReadyForPickup,
-    Rejected,
-    ReviewRequested,
-)
-from domain.order.payments import (
-    record_capture,
-    record_payment_failure,
-    record_refund,
-    record_void,
-)
-from domain.order.state import (
-    NEEDS_DRIVER,
-    OVER,
-    DispatchStatus,
-    Offer,
-    Order,
-    Payment,
-    PaymentStatus,
-    Status,
-    evolve,
-    is_over,
-    preparation_left_seconds,
-)
-from domain.pricing import Line, OrderLine, Price
-
-__all__ = [
-    "NEEDS_DRIVER",
-    "OVER",
-    "AlreadyAsked",
-    "Cancelled",
-    "Completed",
-    "Confirmed",
-    "CostBearer",
-    "Delivered",
-    "DispatchStatus",
-    "DriverArrived",
-    "DriverAssigned",
-    "DriverOffered",
-    "DriverUnassigned",
-    "Dropoff",
-    "EtaRevised",
-    "IllegalTransition",
-    "Line",
-    "MatchingStarted",
-    "NoDriverFound",
-    "NotYourDelivery",
-    "NoteAdded",
-    "Offer",
-    "OfferDeclined",
-    "OfferExpired",
-    "OfferExpiredAlready",
-    "OfferGone",
-    "OfferNotYours",
-    "OfferRefused",
-    "OfferStillStands",
-    "OfferTaken",
-    "OfferWithdrawn",
-    "OffersExhausted",
-    "Order",
-    "OrderLine",
-    "Payment",
-    "PaymentAuthorized",
-    "PaymentCaptured",
-    "PaymentFailed",
-    "PaymentOperation",
-    "PaymentRefunded",
-    "PaymentStatus",
-    "PaymentVoided",
-    "PickedUp",
-    "Placed",
-    "PreparationStarted",
-    "Price",
-    "ReadyForPickup",
-    "Rejected",
-    "ReviewRequested",
-    "Status",
-    "accept_offer",
-    "add_note",
-    "arrive",
-    "cancel",
-    "complete",
-    "confirm",
-    "decline_offer",
-    "deliver",
-    "evolve",
-    "expire_offer",
-    "is_over",
-    "mark_ready",
-    "no_driver",
-    "offer",
-    "pick_up",
-    "place",
-    "preparation_left_seconds",
-    "record_capture",
-    "record_payment_failure",
-    "record_refund",
-    "record_void",
-    "reject",
-    "request_review",
-    "revise_eta",
-    "start_matching",
-    "start_preparation",
-    "unassign",
-    "withdraw_offer",
-]
+from domain.order.decisions import add_note as add_note
+from domain.order.decisions import cancel as cancel
+from domain.order.decisions import complete as complete
+from domain.order.decisions import confirm as confirm
+from domain.order.decisions import mark_ready as mark_ready
+from domain.order.decisions import place as place
+from domain.order.decisions import reject as reject
+from domain.order.decisions import request_review as request_review
+from domain.order.decisions import revise_eta as revise_eta
+from domain.order.decisions import start_preparation as start_preparation
+from domain.order.dispatching import accept_offer as accept_offer
+from domain.order.dispatching import arrive as arrive
+from domain.order.dispatching import decline_offer as decline_offer
+from domain.order.dispatching import deliver as deliver
+from domain.order.dispatching import expire_offer as expire_offer
+from domain.order.dispatching import no_driver as no_driver
+from domain.order.dispatching import offer as offer
+from domain.order.dispatching import pick_up as pick_up
+from domain.order.dispatching import start_matching as start_matching
+from domain.order.dispatching import unassign as unassign
+from domain.order.dispatching import withdraw_offer as withdraw_offer
+from domain.order.errors import AlreadyAsked as AlreadyAsked
+from domain.order.errors import IllegalTransition as IllegalTransition
+from domain.order.errors import NotYourDelivery as NotYourDelivery
+from domain.order.errors import OfferExpiredAlready as OfferExpiredAlready
+from domain.order.errors import OfferGone as OfferGone
+from domain.order.errors import OfferNotYours as OfferNotYours
+from domain.order.errors import OfferRefused as OfferRefused
+from domain.order.errors import OffersExhausted as OffersExhausted
+from domain.order.errors import OfferStillStands as OfferStillStands
+from domain.order.errors import OfferTaken as OfferTaken
+from domain.order.events import Cancelled as Cancelled
+from domain.order.events import Completed as Completed
+from domain.order.events import Confirmed as Confirmed
+from domain.order.events import CostBearer as CostBearer
+from domain.order.events import Delivered as Delivered
+from domain.order.events import DriverArrived as DriverArrived
+from domain.order.events import DriverAssigned as DriverAssigned
+from domain.order.events import DriverOffered as DriverOffered
+from domain.order.events import DriverUnassigned as DriverUnassigned
+from domain.order.events import Dropoff as Dropoff
+from domain.order.events import EtaRevised as EtaRevised
+from domain.order.events import MatchingStarted as MatchingStarted
+from domain.order.events import NoDriverFound as NoDriverFound
+from domain.order.events import NoteAdded as NoteAdded
+from domain.order.events import OfferDeclined as OfferDeclined
+from domain.order.events import OfferExpired as OfferExpired
+from domain.order.events import OfferWithdrawn as OfferWithdrawn
+from domain.order.events import PaymentAuthorized as PaymentAuthorized
+from domain.order.events import PaymentCaptured as PaymentCaptured
+from domain.order.events import PaymentFailed as PaymentFailed
+from domain.order.events import PaymentOperation as PaymentOperation
+from domain.order.events import PaymentRefunded as PaymentRefunded
+from domain.order.events import PaymentVoided as PaymentVoided
+from domain.order.events import PickedUp as PickedUp
+from domain.order.events import Placed as Placed
+from domain.order.events import PreparationStarted as PreparationStarted
+from domain.order.events import ReadyForPickup as ReadyForPickup
+from domain.order.events import Rejected as Rejected
+from domain.order.events import ReviewRequested as ReviewRequested
+from domain.order.payments import record_capture as record_capture
+from domain.order.payments import record_payment_failure as record_payment_failure
+from domain.order.payments import record_refund as record_refund
+from domain.order.payments import record_void as record_void
+from domain.order.state import NEEDS_DRIVER as NEEDS_DRIVER
+from domain.order.state import OVER as OVER
+from domain.order.state import DispatchStatus as DispatchStatus
+from domain.order.state import Offer as Offer
+from domain.order.state import Order as Order
+from domain.order.state import Payment as Payment
+from domain.order.state import PaymentStatus as PaymentStatus
+from domain.order.state import Status as Status
+from domain.order.state import evolve as evolve
+from domain.order.state import is_over as is_over
+from domain.order.state import preparation_left_seconds as preparation_left_seconds
+from domain.pricing import Line as Line
+from domain.pricing import OrderLine as OrderLine
+from domain.pricing import Price as Price

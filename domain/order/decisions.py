@@ -39,7 +39,7 @@ CONFIDENCE_TOLERANCE = 0.1
 STAFF = frozenset({Role.SUPPORT, Role.ADMIN, Role.SYSTEM})
 
 
-def place(  # noqa: PLR0913 - the facts of an order
+def place(
     *,
     customer_id: UUID,
     customer_name: str,

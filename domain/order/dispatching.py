@@ -49,7 +49,7 @@ def start_matching(order: Order, *, radius_m: float) -> list[Event]:
     return [MatchingStarted(round=order.round + 1, radius_m=radius_m)]
 
 
-def offer(  # noqa: PLR0913 - the facts of an offer, kept for support
+def offer(
     order: Order,
     *,
     offer_id: UUID,

@@ -7,12 +7,12 @@ from uuid import UUID
 
 import msgspec
 
-from domain.eta import EtaBreakdown as EtaBreakdown
+from domain.eta import EtaBreakdown as EtaBreakdown  # noqa: PLC0414 - handed on
 from domain.event import PERSONAL, Event, PersonalText, Role, topic
 from domain.geo import Position
-from domain.pricing import Line as Line
-from domain.pricing import Price as Price
-from domain.scoring import Score as Score
+from domain.pricing import Line as Line  # noqa: PLC0414 - handed on
+from domain.pricing import Price as Price  # noqa: PLC0414 - handed on
+from domain.scoring import Score as Score  # noqa: PLC0414 - handed on
 
 
 class CostBearer(StrEnum):

@@ -1,7 +1,9 @@
 """An order as its events leave it. The two state machines are apart: `status` and `dispatch`."""
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -140,18 +142,10 @@ def evolve(order: Order | None, order_id: UUID, event: Event, at: datetime) -> O
         if not isinstance(event, events.Placed):
             raise TypeError(f"an order's stream cannot begin with {event.TOPIC}")
         return _placed(order_id, event, at)
-    for fold in (_cook, _dispatch, _pay):
-        after = fold(order, event, at)
-        if after is not None:
-            return after
-    match event:
-        case events.EtaRevised():
-            return replace(order, eta_at=event.eta_at, eta_confidence=event.confidence)
-        case events.ReviewRequested():
-            return replace(order, review_requested=True)
-        case events.NoteAdded():
-            return order
-    raise TypeError(f"an order has no event {event.TOPIC!r}")
+    changes = _CHANGES.get(type(event))
+    if changes is None:
+        raise TypeError(f"an order that was placed has no event {event.TOPIC!r}")
+    return replace(order, **changes(order, event, at))
 
 
 def _placed(order_id: UUID, event: events.Placed, at: datetime) -> Order:
@@ -173,99 +167,109 @@ def _placed(order_id: UUID, event: events.Placed, at: datetime) -> Order:
     )
 
 
-def _cook(order: Order, event: Event, at: datetime) -> Order | None:
-    """Fold what moves `status`."""
-    match event:
-        case events.Confirmed():
-            return replace(order, status=Status.CONFIRMED, prep_seconds=event.prep_seconds, confirmed_at=at)
-        case events.PreparationStarted():
-            return replace(order, status=Status.PREPARING)
-        case events.ReadyForPickup():
-            return replace(order, status=Status.READY_FOR_PICKUP, ready_at=at)
-        case events.PickedUp():
-            return replace(order, status=Status.PICKED_UP, dispatch=DispatchStatus.ON_THE_WAY, picked_up_at=at)
-        case events.Delivered():
-            return replace(order, status=Status.DELIVERED, dispatch=DispatchStatus.DONE, delivered_at=at)
-        case events.Completed():
-            return replace(order, status=Status.COMPLETED)
-        case events.Rejected():
-            return replace(order, status=Status.REJECTED)
-        case events.Cancelled():
-            return replace(
-                order,
-                status=Status.CANCELLED,
-                dispatch=DispatchStatus.IDLE,
-                offer=None,
-                driver_id=None,
-                accepted_offer_id=None,
-            )
-    return None
+type _Changes = Callable[[Order, Any, datetime], dict[str, Any]]
+"""(order, event, when it occurred) → the fields that differ after it."""
+
+_NO_OFFER: dict[str, Any] = {"offer": None}
+_NO_DRIVER: dict[str, Any] = {"driver_id": None, "accepted_offer_id": None}
+
+_KITCHEN: dict[type[Event], _Changes] = {
+    events.Confirmed: lambda _, event, at: {
+        "status": Status.CONFIRMED,
+        "prep_seconds": event.prep_seconds,
+        "confirmed_at": at,
+    },
+    events.PreparationStarted: lambda *_: {"status": Status.PREPARING},
+    events.ReadyForPickup: lambda _, __, at: {"status": Status.READY_FOR_PICKUP, "ready_at": at},
+    events.PickedUp: lambda _, __, at: {
+        "status": Status.PICKED_UP,
+        "dispatch": DispatchStatus.ON_THE_WAY,
+        "picked_up_at": at,
+    },
+    events.Delivered: lambda _, __, at: {
+        "status": Status.DELIVERED,
+        "dispatch": DispatchStatus.DONE,
+        "delivered_at": at,
+    },
+    events.Completed: lambda *_: {"status": Status.COMPLETED},
+    events.Rejected: lambda *_: {"status": Status.REJECTED},
+    events.Cancelled: lambda *_: {
+        "status": Status.CANCELLED,
+        "dispatch": DispatchStatus.IDLE,
+        **_NO_OFFER,
+        **_NO_DRIVER,
+    },
+}
+
+_DISPATCH: dict[type[Event], _Changes] = {
+    events.MatchingStarted: lambda _, event, __: {
+        "dispatch": DispatchStatus.SEARCHING,
+        "round": event.round,
+        "round_over": False,
+        "offers_made": 0,
+        "asked": (),
+        "declined": (),
+    },
+    events.DriverOffered: lambda _, event, __: {
+        "dispatch": DispatchStatus.OFFERED,
+        "offers_made": event.sequence,
+        "offer": Offer(
+            offer_id=event.offer_id,
+            driver_id=event.driver_id,
+            sequence=event.sequence,
+            expires_at=event.expires_at,
+        ),
+    },
+    events.OfferDeclined: lambda order, event, _: {
+        "dispatch": DispatchStatus.SEARCHING,
+        "asked": (*order.asked, event.driver_id),
+        "declined": (*order.declined, event.offer_id),
+        **_NO_OFFER,
+    },
+    events.OfferExpired: lambda order, event, _: {
+        "dispatch": DispatchStatus.SEARCHING,
+        "asked": (*order.asked, event.driver_id),
+        **_NO_OFFER,
+    },
+    events.OfferWithdrawn: lambda *_: {"dispatch": DispatchStatus.SEARCHING, **_NO_OFFER},
+    events.NoDriverFound: lambda *_: {"round_over": True},
+    events.DriverAssigned: lambda _, event, __: {
+        "dispatch": DispatchStatus.ASSIGNED,
+        "driver_id": event.driver_id,
+        "accepted_offer_id": event.offer_id,
+        **_NO_OFFER,
+    },
+    events.DriverUnassigned: lambda order, event, _: {
+        "dispatch": DispatchStatus.SEARCHING,
+        "offers_made": 0,
+        "asked": (*order.asked, event.driver_id),
+        **_NO_DRIVER,
+    },
+    events.DriverArrived: lambda *_: {"dispatch": DispatchStatus.AT_RESTAURANT},
+}
+
+_MONEY: dict[type[Event], _Changes] = {
+    events.PaymentAuthorized: lambda _, event, __: {
+        "payment": Payment(
+            status=PaymentStatus.AUTHORIZED, payment_id=event.payment_id, amount_minor=event.amount_minor
+        )
+    },
+    events.PaymentCaptured: lambda order, event, _: _paid(
+        order, PaymentStatus.CAPTURED, amount_minor=event.amount_minor
+    ),
+    events.PaymentVoided: lambda order, _, __: _paid(order, PaymentStatus.VOIDED),
+    events.PaymentRefunded: lambda order, _, __: _paid(order, PaymentStatus.REFUNDED),
+    events.PaymentFailed: lambda order, event, _: _paid(order, PaymentStatus.FAILED, failed=event.operation),
+}
+
+_TOLD: dict[type[Event], _Changes] = {
+    events.EtaRevised: lambda _, event, __: {"eta_at": event.eta_at, "eta_confidence": event.confidence},
+    events.ReviewRequested: lambda *_: {"review_requested": True},
+    events.NoteAdded: lambda *_: {},
+}
+
+_CHANGES = _KITCHEN | _DISPATCH | _MONEY | _TOLD
 
 
-def _dispatch(order: Order, event: Event, _at: datetime) -> Order | None:
-    """Fold what moves `dispatch` alone."""
-    searching = DispatchStatus.SEARCHING
-    match event:
-        case events.MatchingStarted():
-            return replace(
-                order, dispatch=searching, round=event.round, round_over=False, offers_made=0, asked=(), declined=()
-            )
-        case events.DriverOffered():
-            offer = Offer(
-                offer_id=event.offer_id,
-                driver_id=event.driver_id,
-                sequence=event.sequence,
-                expires_at=event.expires_at,
-            )
-            return replace(order, dispatch=DispatchStatus.OFFERED, offer=offer, offers_made=event.sequence)
-        case events.OfferDeclined():
-            asked, declined = (*order.asked, event.driver_id), (*order.declined, event.offer_id)
-            return replace(order, dispatch=searching, offer=None, asked=asked, declined=declined)
-        case events.OfferExpired():
-            return replace(order, dispatch=searching, offer=None, asked=(*order.asked, event.driver_id))
-        case events.OfferWithdrawn():
-            return replace(order, dispatch=searching, offer=None)
-        case events.NoDriverFound():
-            return replace(order, dispatch=searching, round_over=True)
-        case events.DriverAssigned():
-            return replace(
-                order,
-                dispatch=DispatchStatus.ASSIGNED,
-                offer=None,
-                driver_id=event.driver_id,
-                accepted_offer_id=event.offer_id,
-            )
-        case events.DriverUnassigned():
-            return replace(
-                order,
-                dispatch=searching,
-                driver_id=None,
-                accepted_offer_id=None,
-                offers_made=0,
-                asked=(*order.asked, event.driver_id),
-            )
-        case events.DriverArrived():
-            return replace(order, dispatch=DispatchStatus.AT_RESTAURANT)
-    return None
-
-
-def _pay(order: Order, event: Event, _at: datetime) -> Order | None:
-    """Fold what moves the money."""
-    match event:
-        case events.PaymentAuthorized():
-            payment = Payment(
-                status=PaymentStatus.AUTHORIZED, payment_id=event.payment_id, amount_minor=event.amount_minor
-            )
-        case events.PaymentCaptured():
-            payment = replace(
-                order.payment, status=PaymentStatus.CAPTURED, amount_minor=event.amount_minor, failed=None
-            )
-        case events.PaymentVoided():
-            payment = replace(order.payment, status=PaymentStatus.VOIDED, failed=None)
-        case events.PaymentRefunded():
-            payment = replace(order.payment, status=PaymentStatus.REFUNDED, failed=None)
-        case events.PaymentFailed():
-            payment = replace(order.payment, status=PaymentStatus.FAILED, failed=event.operation)
-        case _:
-            return None
-    return replace(order, payment=payment)
+def _paid(order: Order, status: PaymentStatus, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of Payment
+    return {"payment": replace(order.payment, status=status, **{"failed": None, **changes})}

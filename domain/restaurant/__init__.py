@@ -1,71 +1,31 @@
 """A restaurant: details, opening, menu."""
 
-from domain.restaurant.decisions import (
-    add_item,
-    change_details,
-    change_item,
-    close,
-    open_,
-    pause,
-    register,
-    remove_item,
-    restock,
-    sell_out,
-)
-from domain.restaurant.errors import (
-    ItemExists,
-    ItemUnavailable,
-    OutOfDeliveryArea,
-    RestaurantClosed,
-)
-from domain.restaurant.events import (
-    Closed,
-    DetailsChanged,
-    ItemRestocked,
-    ItemSoldOut,
-    MenuItemAdded,
-    MenuItemChanged,
-    MenuItemRemoved,
-    Opened,
-    Paused,
-    Registered,
-)
-from domain.restaurant.state import (
-    MenuItem,
-    Restaurant,
-    evolve,
-    is_open,
-    opening,
-)
-
-__all__ = [
-    "Closed",
-    "DetailsChanged",
-    "ItemExists",
-    "ItemRestocked",
-    "ItemSoldOut",
-    "ItemUnavailable",
-    "MenuItem",
-    "MenuItemAdded",
-    "MenuItemChanged",
-    "MenuItemRemoved",
-    "Opened",
-    "OutOfDeliveryArea",
-    "Paused",
-    "Registered",
-    "Restaurant",
-    "RestaurantClosed",
-    "add_item",
-    "change_details",
-    "change_item",
-    "close",
-    "evolve",
-    "is_open",
-    "open_",
-    "opening",
-    "pause",
-    "register",
-    "remove_item",
-    "restock",
-    "sell_out",
-]
+from domain.restaurant.decisions import add_item as add_item
+from domain.restaurant.decisions import change_details as change_details
+from domain.restaurant.decisions import change_item as change_item
+from domain.restaurant.decisions import close as close
+from domain.restaurant.decisions import open_ as open_
+from domain.restaurant.decisions import pause as pause
+from domain.restaurant.decisions import register as register
+from domain.restaurant.decisions import remove_item as remove_item
+from domain.restaurant.decisions import restock as restock
+from domain.restaurant.decisions import sell_out as sell_out
+from domain.restaurant.errors import ItemExists as ItemExists
+from domain.restaurant.errors import ItemUnavailable as ItemUnavailable
+from domain.restaurant.errors import OutOfDeliveryArea as OutOfDeliveryArea
+from domain.restaurant.errors import RestaurantClosed as RestaurantClosed
+from domain.restaurant.events import Closed as Closed
+from domain.restaurant.events import DetailsChanged as DetailsChanged
+from domain.restaurant.events import ItemRestocked as ItemRestocked
+from domain.restaurant.events import ItemSoldOut as ItemSoldOut
+from domain.restaurant.events import MenuItemAdded as MenuItemAdded
+from domain.restaurant.events import MenuItemChanged as MenuItemChanged
+from domain.restaurant.events import MenuItemRemoved as MenuItemRemoved
+from domain.restaurant.events import Opened as Opened
+from domain.restaurant.events import Paused as Paused
+from domain.restaurant.events import Registered as Registered
+from domain.restaurant.state import MenuItem as MenuItem
+from domain.restaurant.state import Restaurant as Restaurant
+from domain.restaurant.state import evolve as evolve
+from domain.restaurant.state import is_open as is_open
+from domain.restaurant.state import opening as opening

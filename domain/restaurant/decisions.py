@@ -28,7 +28,7 @@ MAX_PREP_SECONDS = 86_400
 MAX_DELIVERY_RADIUS_M = 100_000.0
 
 
-def register(  # noqa: PLR0913 - the event's fields
+def register(
     *,
     name: str,
     region: str,
@@ -55,7 +55,7 @@ def register(  # noqa: PLR0913 - the event's fields
     ]
 
 
-def change_details(  # noqa: PLR0913 - the event's fields
+def change_details(
     restaurant: Restaurant,
     *,
     name: str,
@@ -98,7 +98,7 @@ def pause(restaurant: Restaurant, *, until: datetime, now: datetime) -> list[Eve
     return [] if restaurant.paused_until == until else [Paused(until=until)]
 
 
-def add_item(  # noqa: PLR0913 - the event's fields
+def add_item(
     restaurant: Restaurant, *, item_id: UUID, name: str, description: str, category: str, price_minor: int
 ) -> list[Event]:
     """Put a dish on the menu; quiet when that very dish is there. Raises ItemExists, InvalidInput."""
@@ -115,7 +115,7 @@ def add_item(  # noqa: PLR0913 - the event's fields
     ]
 
 
-def change_item(  # noqa: PLR0913 - the event's fields
+def change_item(
     restaurant: Restaurant, *, item_id: UUID, name: str, description: str, category: str, price_minor: int
 ) -> list[Event]:
     """Change a dish for orders to come. Raises NotFound, InvalidInput."""

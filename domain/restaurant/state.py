@@ -55,7 +55,7 @@ def is_open(restaurant: Restaurant, now: datetime) -> bool:
     return opening(restaurant, now) == "open"
 
 
-def evolve(restaurant: Restaurant | None, restaurant_id: UUID, event: Event, _at: datetime) -> Restaurant:  # noqa: PLR0911 - a case per event
+def evolve(restaurant: Restaurant | None, restaurant_id: UUID, event: Event, _at: datetime) -> Restaurant:
     """Fold one event into the next state; `version` is the fold's business."""
     if restaurant is None:
         if not isinstance(event, events.Registered):

@@ -1,0 +1,112 @@
+"""Events as stored: UTF-8 JSON, `{"v", "event_id", "occurred_at", "meta", "data"}`, its exact bytes kept for hashing."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
+
+# The aggregates are imported so that the registry is complete.
+from domain import driver as _driver  # noqa: F401
+from domain import order as _order  # noqa: F401
+from domain import restaurant as _restaurant  # noqa: F401
+from domain.event import REGISTRY, Event, Meta, Recorded
+from domain.upcasters import UPCASTERS, Upcaster
+
+
+class Envelope[D](msgspec.Struct, frozen=True):
+    """The stored document. `v` is the schema that `data` was written with."""
+
+    v: int
+    event_id: UUID
+    occurred_at: datetime
+    meta: Meta
+    data: D
+
+
+class JSONMapper(Mapper[UUID]):
+    """The library's mapper between `Recorded` and `StoredEvent`.
+
+    An event is read in one pass by a decoder of its class, built once; only one of an older schema takes the slow
+    way through its upcasters.
+    """
+
+    def __init__(
+        self,
+        transcoder: object = None,  # noqa: ARG002 - the library's factory hands it over
+        compressor: object = None,
+        cipher: object = None,
+        *,
+        registry: Mapping[str, type[Event]] = REGISTRY,
+        upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
+    ) -> None:
+        """Refuse a compressor and a cipher: auditors read and hash the bytes as they are."""
+        if compressor is not None or cipher is not None:
+            raise ValueError("events are stored as plain JSON: unset COMPRESSOR_TOPIC and CIPHER_TOPIC")
+        self._registry = registry
+        self._upcasters = upcasters
+        self._encode = msgspec.json.Encoder().encode
+        self._decoders: dict[str, msgspec.json.Decoder[Envelope[Event]]] = {}
+
+    def to_stored_event(self, domain_event: Recorded[Event]) -> StoredEvent:  # type: ignore[override]  # our events only
+        """Encode an event with its envelope."""
+        event = domain_event.event
+        document = Envelope(event.SCHEMA, domain_event.event_id, domain_event.occurred_at, domain_event.meta, event)
+        return StoredEvent(
+            originator_id=domain_event.originator_id,
+            originator_version=domain_event.originator_version,
+            topic=event.TOPIC,
+            state=self._encode(document),
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Recorded[Event]:
+        """Decode, upcasting what an older schema wrote. Raises MapperDeserialisationError, naming the event."""
+        decoder = self._decoders.get(stored_event.topic) or self._decoder(stored_event)
+        try:
+            envelope = decoder.decode(stored_event.state)
+            if envelope.v != envelope.data.SCHEMA:
+                envelope = self._upcast(stored_event)
+        except msgspec.ValidationError:
+            envelope = self._upcast(stored_event)
+        except msgspec.DecodeError as error:
+            raise _unreadable(stored_event, str(error)) from error
+        return Recorded(
+            originator_id=stored_event.originator_id,  # type: ignore[arg-type]  # ours are UUIDs
+            originator_version=stored_event.originator_version,
+            event_id=envelope.event_id,
+            occurred_at=envelope.occurred_at,
+            meta=envelope.meta,
+            event=envelope.data,
+        )
+
+    def _decoder(self, stored_event: StoredEvent) -> "msgspec.json.Decoder[Envelope[Event]]":
+        cls = self._registry.get(stored_event.topic)
+        if cls is None:
+            raise _unreadable(stored_event, "no such topic is known")
+        decoder = msgspec.json.Decoder(Envelope[cls])  # type: ignore[valid-type]  # the class is only known now
+        self._decoders[stored_event.topic] = decoder
+        return decoder
+
+    def _upcast(self, stored_event: StoredEvent) -> Envelope[Event]:
+        """Read by way of plain data: an older schema, or a document that no schema explains."""
+        cls = self._registry[stored_event.topic]
+        try:
+            old = msgspec.json.decode(stored_event.state, type=Envelope[dict[str, Any]])
+            data = old.data
+            for schema in range(old.v, cls.SCHEMA):
+                data = self._upcasters[stored_event.topic, schema](data)
+            if old.v > cls.SCHEMA:
+                raise _unreadable(stored_event, f"schema {old.v} is newer than the {cls.SCHEMA} known here")
+            return Envelope(cls.SCHEMA, old.event_id, old.occurred_at, old.meta, msgspec.convert(data, cls))
+        except msgspec.ValidationError as error:
+            raise _unreadable(stored_event, str(error)) from error
+        except KeyError as error:
+            raise _unreadable(stored_event, f"upcasting failed for want of {error}") from error
+
+
+def _unreadable(stored_event: StoredEvent, why: str) -> MapperDeserialisationError:
+    return MapperDeserialisationError(
+        f"{stored_event.topic} {stored_event.originator_id}/{stored_event.originator_version}: {why}"
+    )
