@@ -15,7 +15,7 @@ http_request_duration_seconds = Histogram(
 driver_match_duration_seconds = Histogram(
     "driver_match_duration_seconds",
     "Business time from confirmation to a driver who accepted.",
-    buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 120),
+    buckets=(0.1, 0.5, 1, 2, 5, 10, 30),
 )
 geo_query_duration_seconds = Histogram(
     "geo_query_duration_seconds",
@@ -24,8 +24,12 @@ geo_query_duration_seconds = Histogram(
 )
 driver_location_updates_total = Counter(
     "driver_location_updates_total",
-    "Pings by what became of them.",
-    ("outcome",),
+    "Pings accepted.",
+)
+driver_location_dropped_total = Counter(
+    "driver_location_dropped_total",
+    "Pings dropped: stale, unknown (driver not on shift) or impossible.",
+    ("reason",),
 )
 delivery_duration_minutes = Histogram(
     "delivery_duration_minutes",

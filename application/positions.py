@@ -3,16 +3,27 @@
 Times are business time, UTC, except `machine_now`: silence needs both clocks.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import batched
+from typing import cast
 from uuid import UUID
 
 import msgspec
 import redis
 
+from application import metrics
 from domain.geo import Position
-from domain.region import Region
+from domain.region import Dispatch, Region
+from projections.valkey import functions
+from projections.valkey.facts import DriverFacts
+from projections.valkey.functions import moment, stamp
 from projections.valkey.keys import RegionKeys
+from projections.valkey.rows import LastPosition, parse
+
+PINGS_A_CALL = 500
+"""Lua passes a call's arguments on its stack, which is not endless."""
+SWEPT_A_CALL = 500
 
 
 class Ping(msgspec.Struct, frozen=True):
@@ -32,7 +43,7 @@ class PingCounts(msgspec.Struct, frozen=True, kw_only=True):
     dropped_unknown: int = 0
     """The driver is not on shift in this region, or Valkey is just being reloaded."""
     dropped_impossible: int = 0
-    """More than 5 min in the future, or further away than any driver drives."""
+    """More than 5 min in the future, or further from the last place than anybody drives."""
     came_back: tuple[UUID, ...] = ()
     """Drivers held for silent who were heard again: command ReportBack for each."""
 
@@ -40,22 +51,6 @@ class PingCounts(msgspec.Struct, frozen=True, kw_only=True):
     def dropped(self) -> int:
         """All that was not accepted."""
         return self.dropped_stale + self.dropped_unknown + self.dropped_impossible
-
-
-class DriverFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What scoring asks about a driver, as of the driver board."""
-
-    rating: float = 5.0
-    deliveries: int = 0
-    deliveries_today: int = 0
-    today: date | None = None
-    """The region's business date that `deliveries_today` counts."""
-    earnings_goal: int = 0
-    acceptance_rate: float = 1.0
-
-    def deliveries_on(self, day: date) -> int:
-        """Deliveries on the region's business date `day`, if that is today's or later."""
-        return self.deliveries_today if self.today == day else 0
 
 
 class Near(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,24 +72,25 @@ class Silent(msgspec.Struct, frozen=True, kw_only=True):
     load: int
 
 
-class LastPosition(msgspec.Struct, frozen=True):
-    """Where a driver was last, and when."""
-
-    position: Position
-    at: datetime
-
-
 class Positions:
-    """The drivers of all regions, over a blocking client: for workers and clock jobs."""
+    """The drivers of all regions, over a blocking client: for workers and clock jobs. Unknown regions are KeyErrors."""
 
     def __init__(self, valkey: redis.Redis, *, prefix: str, regions: Mapping[str, Region]) -> None:
-        """`prefix` as in `projections.valkey.keys.prefix`."""
+        """`prefix` is `WorldSettings.prefix`; `valkey` decodes no responses."""
         self.valkey = valkey
         self.regions = regions
         self.keys = {region: RegionKeys(prefix, region) for region in regions}
 
     def record(self, region: str, pings: Sequence[Ping], *, now: datetime, machine_now: datetime) -> PingCounts:
-        """Take pings in; one call of a server-side function for each 500."""
+        """Take pings in, oldest first where one driver has several."""
+        keys = self.keys[region]
+        outcomes = b"".join(
+            cast("bytes", functions.call(self.valkey, "tiffin_record", *record_call(keys, chunk, now, machine_now)))
+            for chunk in batched(pings, PINGS_A_CALL, strict=False)
+        )
+        counts = count(pings, outcomes)
+        tally(counts)
+        return counts
 
     def nearest(
         self,
@@ -110,20 +106,131 @@ class Positions:
     ) -> list[Near]:
         """At most `k` drivers within `radius_m`, nearest first, in one round trip.
 
-        Leaves out the silent, the full, those in `exclude` (already asked), and those claimed for another order than `order_id`.
+        Leaves out who is silent, at capacity, in `exclude` (already asked), or claimed for another order than `order_id`.
         """
+        keys = self.keys[region]
+        seen, heard = silent_before(self.regions[region].dispatch, now, machine_now)
+        args = (position.lon, position.lat, k, radius_m, stamp(now), seen, heard, str(order_id or ""))
+        with metrics.geo_query_duration_seconds.time():
+            flat = functions.call(
+                self.valkey,
+                "tiffin_nearest",
+                (keys.free, keys.state, keys.board, keys.claims),
+                *args,
+                *map(str, exclude),
+            )
+        return [_near(*four) for four in batched(cast("list[bytes]", flat), 4, strict=True)]
 
     def claim(self, region: str, driver_id: UUID, order_id: UUID, *, until: datetime, now: datetime) -> bool:
-        """Hold a driver for an order until business time `until`; False if full, gone or held for another order.
+        """Hold a driver for an order until business time `until`; False when full, gone or held for another order.
 
-        The projection of offers keeps the claim for as long as the offer stands and lifts it afterwards.
+        The projection of offers keeps the claim as long as an offer stands and lifts it afterwards.
         """
+        keys = self.keys[region]
+        args = (str(driver_id), str(order_id), stamp(now), stamp(until))
+        return functions.call(self.valkey, "tiffin_claim", (keys.state, keys.claims), *args) == 1
 
     def release_claim(self, region: str, driver_id: UUID, order_id: UUID) -> None:
-        """Let the driver go, if still held for this order: the offer was not made."""
+        """Let the driver go if still held for this order: no offer was made after all."""
+        functions.call(self.valkey, "tiffin_release", (self.keys[region].claims,), str(driver_id), str(order_id))
 
     def sweep(self, region: str, *, now: datetime, machine_now: datetime) -> list[Silent]:
-        """Take silent drivers out of the search; return those with orders or an offer, each time until the log knows."""
+        """Take silent drivers out of the search. Answers those with orders or an offer, each time until the log knows.
+
+        Drivers without any ping count from the first sweep that sees them: so after a reload of Valkey, too.
+        """
+        keys = self.keys[region]
+        silent: dict[UUID, Silent] = {}
+        # The set that the others' silent members are moved to goes first, so that nobody is looked at twice.
+        for members in (keys.full, keys.free, keys.unseen):
+            silent |= {found.driver_id: found for found in self._sweep(keys, members, region, now, machine_now)}
+        functions.call(self.valkey, "tiffin_prune", (keys.claims,), stamp(now))
+        return list(silent.values())
 
     def last_position(self, region: str, driver_id: UUID) -> LastPosition | None:
         """Where a driver on shift was last."""
+        row = cast("bytes | None", self.valkey.hget(self.keys[region].state, str(driver_id)))
+        return parse(row).last if row is not None else None
+
+    def _sweep(
+        self, keys: RegionKeys, members: str, region: str, now: datetime, machine_now: datetime
+    ) -> Iterator[Silent]:
+        seen, heard = silent_before(self.regions[region].dispatch, now, machine_now)
+        args = (stamp(now), stamp(machine_now), seen, heard)
+        offset = 0
+        # One window at a time; a window that moves nobody out is passed over by the next, so this ends.
+        while True:
+            reply = cast(
+                "list[bytes]",
+                functions.call(
+                    self.valkey,
+                    "tiffin_sweep",
+                    (members, keys.state, keys.full, keys.claims),
+                    *args,
+                    offset,
+                    SWEPT_A_CALL,
+                ),
+            )
+            stay, looked_at, *found = reply
+            for driver_id, last_seen, load in batched(found, 3, strict=True):
+                yield Silent(driver_id=UUID(driver_id.decode()), last_seen_at=moment(last_seen), load=int(load))
+            offset += int(stay)
+            if int(looked_at) < SWEPT_A_CALL:
+                return
+
+
+def record_call(
+    keys: RegionKeys, pings: Sequence[Ping], now: datetime, machine_now: datetime
+) -> tuple[tuple[str, ...], str, str, str, *tuple[str | float, ...]]:
+    """Keys and arguments of `tiffin_record`, which answers one letter a ping (see `count`)."""
+    args: list[str | float] = []
+    for ping in pings:
+        args += (str(ping.driver_id), ping.position.lon, ping.position.lat, stamp(ping.at))
+    return (
+        (keys.state, keys.free, keys.full, keys.unseen),
+        stamp(now),
+        stamp(machine_now),
+        keys.positions_channel,
+        *args,
+    )
+
+
+def count(pings: Sequence[Ping], outcomes: bytes) -> PingCounts:
+    """Sum up what `tiffin_record` answered for these pings."""
+    came_back = dict.fromkeys(ping.driver_id for ping, letter in zip(pings, outcomes, strict=True) if letter == ord("c"))
+    return PingCounts(
+        accepted=outcomes.count(b"a") + outcomes.count(b"c"),
+        dropped_stale=outcomes.count(b"s"),
+        dropped_unknown=outcomes.count(b"u"),
+        dropped_impossible=outcomes.count(b"i"),
+        came_back=tuple(came_back),
+    )
+
+
+def tally(counts: PingCounts) -> None:
+    """Count pings in the metrics."""
+    metrics.driver_location_updates_total.inc(counts.accepted)
+    for reason in ("stale", "unknown", "impossible"):
+        if dropped := getattr(counts, f"dropped_{reason}"):
+            metrics.driver_location_dropped_total.labels(reason).inc(dropped)
+
+
+def silent_before(dispatch: Dispatch, now: datetime, machine_now: datetime) -> tuple[str, str]:
+    """Stamps that a driver's last signs of life must both be older than, for the driver to be silent."""
+    return (
+        stamp(now - timedelta(seconds=dispatch.silent_seconds)),
+        stamp(machine_now - timedelta(seconds=dispatch.silent_machine_seconds)),
+    )
+
+
+def _near(driver_id: bytes, distance_m: bytes, row: bytes, facts: bytes) -> Near:
+    driver = parse(row)
+    assert driver.last is not None, "who stands in a geo set has a position"  # noqa: S101 - narrows the type
+    return Near(
+        driver_id=UUID(driver_id.decode()),
+        distance_m=float(distance_m),
+        position=driver.last.position,
+        load=driver.load,
+        capacity=driver.capacity,
+        board=msgspec.json.decode(facts, type=DriverFacts) if facts else DriverFacts(),
+    )

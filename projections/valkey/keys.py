@@ -1,13 +1,8 @@
-"""Names of keys and channels. `prefix` is the world's name and a colon: pub/sub knows no database numbers."""
+"""Names of keys and channels. `prefix` is `WorldSettings.prefix`: pub/sub does not tell database numbers apart."""
 
 from uuid import UUID
 
 import msgspec
-
-
-def prefix(world: str) -> str:
-    """What stands before every key and channel of a world."""
-    return f"{world}:"
 
 
 class RegionKeys(msgspec.Struct, frozen=True):
@@ -38,7 +33,7 @@ class RegionKeys(msgspec.Struct, frozen=True):
 
     @property
     def board(self) -> str:
-        """Hash: driver → JSON facts for scoring."""
+        """Hash: driver, on shift or not → `DriverFacts` as JSON."""
         return f"{self.prefix}{{{self.region}}}:board"
 
     @property
@@ -55,6 +50,11 @@ class RegionKeys(msgspec.Struct, frozen=True):
     def positions_channel(self) -> str:
         """Channel: positions of drivers who carry orders, lines of `driver_id lat lon at_ms`."""
         return f"{self.prefix}live:positions:{self.region}"
+
+
+def driver_regions(prefix: str) -> str:
+    """Hash: driver → region, which never changes."""
+    return f"{prefix}driver-regions"
 
 
 def order_channel(prefix: str, order_id: UUID) -> str:

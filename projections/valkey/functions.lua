@@ -1,0 +1,259 @@
+#!lua name=tiffin
+--[[ Drivers on shift, one region a call. All times are milliseconds since 1970 as 13 digits, given as arguments.
+
+A driver's row in the state hash is text of fixed places, so that pings rewrite it without parsing:
+
+   1-13  at     the last accepted ping's own business time; zeros: none yet
+  14-26  seen   business time when the driver was last heard of; zeros: nobody looked since the row was made
+  27-39  heard  machine time of the same
+  40     flag   D can be dispatched, N not (at capacity, suspended), S silent, says the log
+  41     away   1 when a sweep found the driver silent, until the next ping
+  42-43  load   orders carried
+  44-45  cap    orders that may be carried
+  46-    place  "lon lat"; nothing before the first ping
+
+A driver with flag D and not away stands in the geo set `free`; any other with a place in `full`; one
+without a place in `unseen`. A claim is until (13 digits) .. order. ]]
+
+local NEVER = '0000000000000'
+local FUTURE_MS = 300000     -- a ping may be this far ahead of now
+local FASTEST_MPS = 70       -- nobody drives faster for long ...
+local SLACK_M = 250          -- ... but a fix may be this wrong
+local FORGET_MS = 60000      -- after so long any place is believed: perhaps the last one was the wrong one
+local FIRST_RING_M = 250
+local MOST_CANDIDATES = 200
+
+local function live_claim(claim, now, order)
+  return claim and string.sub(claim, 1, 13) > now and string.sub(claim, 14) ~= order
+end
+
+local function stands_free(row)
+  return string.sub(row, 40, 41) == 'D0'
+end
+
+-- Move a member between geo sets without losing the place.
+local function move(from, to, id)
+  local score = server.call('ZSCORE', from, id)
+  if score then
+    server.call('ZREM', from, id)
+    server.call('ZADD', to, score, id)
+  end
+end
+
+local function too_far(row, lon, lat, at)
+  local gap_ms = at - tonumber(string.sub(row, 1, 13))
+  if gap_ms >= FORGET_MS then return false end
+  local old_lon, old_lat = string.match(row, '(%S+) (%S+)$', 46)
+  local east = math.abs(lon - old_lon)
+  if east > 180 then east = 360 - east end
+  local dx = east * math.cos(math.rad(lat)) * 111195
+  local dy = (lat - old_lat) * 111195
+  local most = FASTEST_MPS * gap_ms / 1000 + SLACK_M
+  return dx * dx + dy * dy > most * most
+end
+
+-- keys: state free full unseen · args: now machine_now channel (id lon lat at)*
+-- answers one letter a ping: a accepted, c accepted from a silent driver, s stale, u unknown, i impossible
+local function record(k, a)
+  local call, sub = server.call, string.sub
+  local state, free, full, unseen = k[1], k[2], k[3], k[4]
+  local now, heard = a[1], a[1] .. a[2]
+  local latest = tonumber(now) + FUTURE_MS
+  local ids, n = {}, 0
+  for p = 4, #a, 4 do n = n + 1; ids[n] = a[p] end
+  if n == 0 then return '' end
+  local found, rows = call('HMGET', state, unpack(ids)), {}
+  for i = 1, n do rows[ids[i]] = found[i] end
+  local out, changed, appeared, returned, lines = {}, {}, {}, {}, {}
+  for i = 1, n do
+    local p = 4 * i
+    local id, lon, lat, at = ids[i], tonumber(a[p + 1]), tonumber(a[p + 2]), tonumber(a[p + 3])
+    local row = rows[id]
+    if not row then out[i] = 'u'
+    elseif not (lon and lat and at) or lon < -180 or lon > 180 or lat < -85 or lat > 85 or at > latest then out[i] = 'i'
+    else
+      local stamp = a[p + 3]
+      if stamp > now then stamp, at = now, tonumber(now) end
+      if stamp <= sub(row, 1, 13) then out[i] = 's'
+      elseif #row > 45 and too_far(row, lon, lat, at) then out[i] = 'i'
+      else
+        if #row == 45 then appeared[#appeared + 1] = id end
+        if sub(row, 40, 41) == 'D1' then returned[#returned + 1] = id end
+        out[i] = sub(row, 40, 40) == 'S' and 'c' or 'a'
+        if sub(row, 42, 43) ~= '00' then
+          lines[#lines + 1] = id .. ' ' .. a[p + 2] .. ' ' .. a[p + 1] .. ' ' .. stamp
+        end
+        rows[id] = stamp .. heard .. sub(row, 40, 40) .. '0' .. sub(row, 42, 45) .. a[p + 1] .. ' ' .. a[p + 2]
+        changed[id] = p
+      end
+    end
+  end
+  local hash, to_free, to_full = {}, {}, {}
+  for id, p in pairs(changed) do
+    local row = rows[id]
+    hash[#hash + 1] = id; hash[#hash + 1] = row
+    local to = stands_free(row) and to_free or to_full
+    to[#to + 1] = a[p + 1]; to[#to + 1] = a[p + 2]; to[#to + 1] = id
+  end
+  if #appeared > 0 then call('ZREM', unseen, unpack(appeared)) end
+  if #returned > 0 then call('ZREM', full, unpack(returned)) end
+  if #to_free > 0 then call('GEOADD', free, unpack(to_free)) end
+  if #to_full > 0 then call('GEOADD', full, unpack(to_full)) end
+  if #hash > 0 then call('HSET', state, unpack(hash)) end
+  if #lines > 0 then call('PUBLISH', a[3], table.concat(lines, '\n')) end
+  return table.concat(out)
+end
+
+-- keys: free state board claims · args: lon lat k radius_m now seen_before heard_before order (excluded id)*
+-- answers (id distance_m row facts)*, nearest first
+local function nearest(k, a)
+  local call, sub = server.call, string.sub
+  local wanted, radius, now, seen_before, heard_before = tonumber(a[3]), tonumber(a[4]), a[5], a[6], a[7]
+  local excluded = {}
+  for i = 9, #a do excluded[a[i]] = true end
+  local ring, count = math.min(FIRST_RING_M, radius), wanted + 6 + #a - 8
+  local most = math.max(MOST_CANDIDATES, count)
+  while true do
+    local c = call('GEOSEARCH', k[1], 'FROMLONLAT', a[1], a[2], 'BYRADIUS', ring, 'm', 'ASC', 'WITHDIST', 'COUNT', count)
+    local n = #c
+    if n >= wanted or ring >= radius then
+      local out, taken, ids = {}, 0, {}
+      for i = 1, n do ids[i] = c[i][1] end
+      if n > 0 then
+        local rows, claims = call('HMGET', k[2], unpack(ids)), call('HMGET', k[4], unpack(ids))
+        for i = 1, n do
+          local id, row = ids[i], rows[i]
+          if row and stands_free(row) and sub(row, 42, 43) < sub(row, 44, 45) and not excluded[id]
+            and (sub(row, 14, 26) >= seen_before or sub(row, 27, 39) >= heard_before)
+            and not live_claim(claims[i], now, a[8]) then
+            out[4 * taken + 1], out[4 * taken + 2], out[4 * taken + 3] = id, c[i][2], row
+            out[4 * taken + 4] = call('HGET', k[3], id) or ''
+            taken = taken + 1
+            if taken == wanted then return out end
+          end
+        end
+      end
+      -- Cut short by COUNT: take more candidates of the same ring, for a wider ring would find the same ones.
+      if n == count and count < most then count = math.min(count * 4, most)
+      elseif n == count or ring >= radius then return out
+      else ring = math.min(ring * 2, radius) end
+    else ring = math.min(ring * 2, radius) end
+  end
+end
+
+-- keys: state claims · args: driver order now until · answers 1 when the driver is held for the order
+local function claim(k, a)
+  local row = server.call('HGET', k[1], a[1])
+  if not row or not stands_free(row) or string.sub(row, 42, 43) >= string.sub(row, 44, 45) then return 0 end
+  if live_claim(server.call('HGET', k[2], a[1]), a[3], a[2]) then return 0 end
+  server.call('HSET', k[2], a[1], a[4] .. a[2])
+  return 1
+end
+
+local function let_go(claims, driver, order)
+  local held = server.call('HGET', claims, driver)
+  if held and string.sub(held, 14) == order then return server.call('HDEL', claims, driver) end
+  return 0
+end
+
+-- keys: claims · args: driver order
+local function release(k, a)
+  return let_go(k[1], a[1], a[2])
+end
+
+-- One window of one set. keys: set state full claims · args: now machine_now seen_before heard_before offset limit
+-- answers {members that stay in the set, members looked at, (id seen load)*}: silent drivers that the log does not know of
+local function sweep(k, a)
+  local call, sub = server.call, string.sub
+  local ids = call('ZRANGE', k[1], a[5], a[5] + a[6] - 1)
+  if #ids == 0 then return {0, 0} end
+  local rows, claims = call('HMGET', k[2], unpack(ids)), call('HMGET', k[4], unpack(ids))
+  local stay, out, hash = #ids, {0, #ids}, {}
+  for i = 1, #ids do
+    local id, row = ids[i], rows[i]
+    if not row then
+      call('ZREM', k[1], id); stay = stay - 1
+    elseif sub(row, 14, 26) == NEVER then
+      hash[#hash + 1] = id; hash[#hash + 1] = sub(row, 1, 13) .. a[1] .. a[2] .. sub(row, 40)
+    elseif sub(row, 14, 26) < a[3] and sub(row, 27, 39) < a[4] then
+      if sub(row, 41, 41) == '0' then
+        hash[#hash + 1] = id; hash[#hash + 1] = sub(row, 1, 40) .. '1' .. sub(row, 42)
+        if stands_free(row) and #row > 45 then move(k[1], k[3], id); stay = stay - 1 end
+      end
+      if sub(row, 40, 40) ~= 'S' and (sub(row, 42, 43) ~= '00' or live_claim(claims[i], a[1], '')) then
+        out[#out + 1] = id; out[#out + 1] = sub(row, 14, 26); out[#out + 1] = sub(row, 42, 43)
+      end
+    end
+  end
+  if #hash > 0 then call('HSET', k[2], unpack(hash)) end
+  out[1] = stay
+  return out
+end
+
+-- keys: claims · args: now · drops claims that ran out, answers how many
+local function prune(k, a)
+  local all, gone = server.call('HGETALL', k[1]), 0
+  for i = 1, #all, 2 do
+    if string.sub(all[i + 1], 1, 13) <= a[1] then gone = gone + server.call('HDEL', k[1], all[i]) end
+  end
+  return gone
+end
+
+-- keys: members state free full unseen board claims · args: generation · forgets everything, a reload begins
+local function begin(k, a)
+  server.call('DEL', unpack(k))
+  server.call('HSET', k[1], 'generation', a[1], 'position', 0)
+  return 1
+end
+
+local function leave(k, id)
+  for i = 3, 5 do server.call('ZREM', k[i], id) end
+  server.call('HDEL', k[2], id)
+end
+
+local function join(k, id, flag, load_and_cap)
+  local call, sub = server.call, string.sub
+  local old = call('HGET', k[2], id)
+  local row
+  if old then
+    row = sub(old, 1, 39) .. flag .. sub(old, 41, 41) .. load_and_cap .. sub(old, 46)
+    if #row > 45 and stands_free(old) ~= stands_free(row) then
+      if stands_free(row) then move(k[4], k[3], id) else move(k[3], k[4], id) end
+    end
+  else
+    row = NEVER .. NEVER .. NEVER .. flag .. '0' .. load_and_cap
+    call('ZADD', k[5], 0, id)
+  end
+  call('HSET', k[2], id, row)
+end
+
+-- Write rows together with the position they stand for. keys: as begin
+-- args: generation position next_generation next_position drivers (id flag load_and_cap facts)* (driver order until at)*
+-- flag - takes the driver off duty; until 0 lifts a claim. Answers 0, having written nothing, when generation and
+-- position are not what the caller thinks: flushed, or another writer leads.
+local function follow(k, a)
+  local at = server.call('HMGET', k[1], 'generation', 'position')
+  if at[1] ~= a[1] or at[2] ~= a[2] then return 0 end
+  local last = 5 + 4 * tonumber(a[5])
+  for p = 6, last, 4 do
+    if a[p + 1] == '-' then leave(k, a[p]) else join(k, a[p], a[p + 1], a[p + 2]) end
+    server.call('HSET', k[6], a[p], a[p + 3])
+  end
+  for p = last + 1, #a, 4 do
+    if a[p + 2] == '0' then let_go(k[7], a[p], a[p + 1])
+    elseif not live_claim(server.call('HGET', k[7], a[p]), a[p + 3], a[p + 1]) then
+      server.call('HSET', k[7], a[p], a[p + 2] .. a[p + 1])
+    end
+  end
+  server.call('HSET', k[1], 'generation', a[3], 'position', a[4])
+  return 1
+end
+
+server.register_function('tiffin_record', record)
+server.register_function{function_name = 'tiffin_nearest', callback = nearest, flags = {'no-writes'}}
+server.register_function('tiffin_claim', claim)
+server.register_function('tiffin_release', release)
+server.register_function('tiffin_sweep', sweep)
+server.register_function('tiffin_prune', prune)
+server.register_function('tiffin_begin', begin)
+server.register_function('tiffin_follow', follow)
