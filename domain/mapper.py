@@ -1,11 +1,12 @@
-"""Events as stored: UTF-8 JSON, `{"v", "event_id", "occurred_at", "meta", "data"}`, its exact bytes kept for hashing."""
+"""Events as stored: UTF-8 JSON `{"v", "event_id", "occurred_at", "meta", "data"}`, its exact bytes kept for hashing."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
+from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
 
 # The aggregates are imported so that the registry is complete.
@@ -50,13 +51,14 @@ class JSONMapper(Mapper[UUID]):
         self._encode = msgspec.json.Encoder().encode
         self._decoders: dict[str, msgspec.json.Decoder[Envelope[Event]]] = {}
 
-    def to_stored_event(self, domain_event: Recorded[Event]) -> StoredEvent:  # type: ignore[override]  # our events only
-        """Encode an event with its envelope."""
-        event = domain_event.event
-        document = Envelope(event.SCHEMA, domain_event.event_id, domain_event.occurred_at, domain_event.meta, event)
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
+        """Encode a `Recorded` event."""
+        recorded = cast("Recorded[Event]", domain_event)
+        event = recorded.event
+        document = Envelope(event.SCHEMA, recorded.event_id, recorded.occurred_at, recorded.meta, event)
         return StoredEvent(
-            originator_id=domain_event.originator_id,
-            originator_version=domain_event.originator_version,
+            originator_id=recorded.originator_id,
+            originator_version=recorded.originator_version,
             topic=event.TOPIC,
             state=self._encode(document),
         )
