@@ -24,8 +24,8 @@ def needed() -> str:
     spec = find_spec("migrations")
     if spec is None or spec.origin is None:
         raise LookupError("the package `migrations` is not beside `application`")
-    revisions = sorted(path.name.split("_", 1)[0] for path in (Path(spec.origin).parent / "versions").glob("[0-9]*.py"))
-    return revisions[-1]
+    versions = Path(spec.origin).parent / "versions"
+    return max(path.name.split("_", 1)[0] for path in versions.glob("[0-9]*.py"))
 
 
 def found(url: str) -> str | None:
