@@ -1,0 +1,91 @@
+"""The application that granian serves: `create_app` wires the controllers, the problems and the process's services."""
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from time import perf_counter
+
+from litestar import Litestar
+from litestar.types import Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from api.body import JsonBody
+from api.call import CALL, ApiRequest, Call, ClientGone
+from api.controllers import CONTROLLERS
+from api.problems import respond
+from api.services import Services, open_services
+from application import logs
+from application.metrics import http_request_duration_seconds
+from application.settings import Settings, read_settings
+
+UNMATCHED = "unmatched"
+CLIENT_GONE = 499
+"""What nginx calls a request whose client left; nobody reads the answer."""
+
+
+class Api(Litestar):
+    """Litestar with one thin layer of ours around it: ids, answer headers and the duration of every request."""
+
+    services: Services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        """Serve one request, or the lifespan."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        began = perf_counter()
+        call = Call(self.services, scope)
+        scope[CALL] = call  # type: ignore[typeddict-unknown-key]
+        clear_contextvars()
+        bind_contextvars(request_id=call.request_id, correlation_id=call.correlation_id)
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _observe(scope, message["status"], perf_counter() - began)
+                headers = [*message["headers"], (b"x-request-id", call.request_id.encode())]
+                if call.position is not None:
+                    headers.append((b"tiffin-position", str(call.position).encode()))
+                message["headers"] = headers
+            await send(message)
+
+        drain = self.services.drain
+        drain.enter()
+        try:
+            await super().__call__(scope, receive, answer)
+        except ClientGone:
+            _observe(scope, CLIENT_GONE, perf_counter() - began)
+        finally:
+            drain.leave()
+
+
+def create_app(settings: Settings | None = None) -> Api:
+    """Make the application; nothing connects before its lifespan starts."""
+    settings = settings or read_settings()
+    executor = ThreadPoolExecutor(settings.api.threads, thread_name_prefix="command")
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        if not isinstance(app, Api):
+            raise TypeError("the lifespan belongs to Api")
+        async with open_services(settings, executor) as app.services:
+            try:
+                yield
+            finally:
+                await app.services.drain.finish(settings.api.drain_seconds)
+
+    logs.configure(settings.observability.log_level, process="api")
+    return Api(
+        route_handlers=CONTROLLERS,
+        request_class=ApiRequest,
+        dto=JsonBody,
+        return_dto=None,
+        exception_handlers={Exception: respond},
+        lifespan=[lifespan],
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+def _observe(scope: Scope, status: int, seconds: float) -> None:
+    """Count a request under its path's template: paths hold ids, and labels must stay few."""
+    route = scope.get("path_template") or UNMATCHED
+    http_request_duration_seconds.labels(scope["method"], route, str(status)).observe(seconds)  # type: ignore[typeddict-item]

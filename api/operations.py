@@ -1,0 +1,219 @@
+"""How an operation is declared: `@query` reads a projection, `@command` changes something, `@live` streams.
+
+Each sets the gate that runs before the handler (session, role, key, position) and keeps the facts that OpenAPI needs.
+A gate is a `before_request` hook rather than a guard: Litestar copies the whole handler for each call of a guard.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+
+import msgspec
+from litestar import delete, get, post, put
+from litestar.handlers import HTTPRouteHandler
+
+from api.call import ApiRequest
+from api.problems import FORBIDDEN, KEY_INVALID, KEY_MISSING, UNAUTHENTICATED, FieldError, ProblemError, invalid
+from domain.event import Role
+
+DESCRIPTION = "tiffin.operation"
+"""Where a handler's `opt` holds its Description."""
+
+CUSTOMER = frozenset({Role.CUSTOMER})
+RESTAURANT = frozenset({Role.RESTAURANT})
+DRIVER = frozenset({Role.DRIVER})
+SUPPORT = frozenset({Role.SUPPORT, Role.ADMIN})
+AUDITOR = frozenset({Role.AUDITOR, Role.ADMIN})
+STAFF = frozenset({Role.SUPPORT, Role.AUDITOR, Role.ADMIN})
+ADMIN = frozenset({Role.ADMIN})
+SUBJECTS = frozenset({Role.CUSTOMER, Role.RESTAURANT, Role.DRIVER})
+EVERYONE = frozenset(set(Role) - {Role.SYSTEM})
+PUBLIC: frozenset[Role] = frozenset()
+"""No session needed."""
+
+_KEY = re.compile(rb"[\x21-\x7e]{1,128}")
+_POSITION = re.compile(rb"[0-9]{1,18}")
+
+type Gate = Callable[[ApiRequest], Awaitable[None]]
+type Declare = Callable[[Callable[..., Any]], HTTPRouteHandler]
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """What OpenAPI says about an operation beside its signature. Examples are JSON-able values."""
+
+    roles: Collection[Role]
+    keyed: bool = False
+    waits: bool = False
+    body: Any = None
+    answer: Any = None
+    answer_type: str = "application/json"
+    problems: Collection[int] = ()
+    """Statuses beyond those that follow from the signature."""
+
+
+def query(
+    path: str,
+    *,
+    id: str,  # noqa: A002 - OpenAPI's word
+    summary: str,
+    roles: Collection[Role],
+    reads: Collection[str] = (),
+    answer: Any,  # noqa: ANN401 - a JSON-able example
+    problems: Collection[int] = (),
+) -> Declare:
+    """A GET in a thread. `reads` are the projections that a Tiffin-Position header waits for."""
+    return get(
+        path,
+        operation_id=id,
+        summary=summary,
+        sync_to_thread=True,
+        before_request=_reading(roles, tuple(reads)),
+        opt={DESCRIPTION: Description(roles=roles, waits=True, answer=answer, problems=problems)},
+    )
+
+
+def command(
+    path: str,
+    method: type[HTTPRouteHandler] | Callable[..., Any] = post,
+    *,
+    id: str,  # noqa: A002 - OpenAPI's word
+    summary: str,
+    roles: Collection[Role],
+    answer: Any,  # noqa: ANN401 - a JSON-able example
+    body: Any = None,  # noqa: ANN401 - a JSON-able example
+    status: int = 200,
+    problems: Collection[int] = (404, 409),
+) -> Declare:
+    """A change in a thread, under an Idempotency-Key."""
+    declare: Declare = method(
+        path,
+        operation_id=id,
+        summary=summary,
+        status_code=status,
+        sync_to_thread=True,
+        before_request=_changing(roles),
+        opt={DESCRIPTION: Description(roles=roles, keyed=True, body=body, answer=answer, problems=problems)},
+    )
+    return declare
+
+
+def live(
+    path: str,
+    *,
+    id: str,  # noqa: A002 - OpenAPI's word
+    summary: str,
+    roles: Collection[Role],
+    answer: str,
+    media_type: str,
+    problems: Collection[int] = (404,),
+) -> Declare:
+    """An endless GET on the event loop."""
+    return get(
+        path,
+        operation_id=id,
+        summary=summary,
+        media_type=media_type,
+        before_request=_reading(roles, ()),
+        opt={
+            DESCRIPTION: Description(
+                roles=roles, waits=False, answer=answer, answer_type=media_type, problems=problems
+            )
+        },
+    )
+
+
+def plain(
+    path: str,
+    method: Callable[..., Any] = get,
+    *,
+    id: str,  # noqa: A002 - OpenAPI's word
+    summary: str,
+    roles: Collection[Role] = PUBLIC,
+    answer: Any = None,  # noqa: ANN401 - a JSON-able example
+    body: Any = None,  # noqa: ANN401 - a JSON-able example
+    status: int | None = None,
+    threaded: bool = False,
+    answer_type: str = "application/json",
+    problems: Collection[int] = (),
+) -> Declare:
+    """An operation without key and position: log-in, pings, health."""
+    declare: Declare = method(
+        path,
+        operation_id=id,
+        summary=summary,
+        status_code=status,
+        media_type=answer_type,
+        sync_to_thread=threaded or None,
+        before_request=_entering(roles),
+        opt={
+            DESCRIPTION: Description(
+                roles=roles, body=body, answer=answer, answer_type=answer_type, problems=problems
+            )
+        },
+    )
+    return declare
+
+
+async def authenticate(request: ApiRequest, roles: Collection[Role]) -> None:
+    """Find the bearer's session and check its role. Raises 401 and 403 problems."""
+    call = request.call
+    scheme, _, token = call.headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer" or not token:
+        raise ProblemError(UNAUTHENTICATED, "This needs a session: send Authorization: Bearer TOKEN.")
+    identity = await call.services.sessions.find(token.strip().decode("latin-1"))
+    if identity is None:
+        raise ProblemError(UNAUTHENTICATED, "The session is unknown, over or revoked.")
+    if identity.role not in roles:
+        wanted = ", ".join(sorted(roles))
+        raise ProblemError(FORBIDDEN, f"You are logged in as {identity.role}; this is for: {wanted}.")
+    call.identity = identity
+
+
+def read_key(request: ApiRequest) -> str:
+    """The call's Idempotency-Key. Raises 400 problems."""
+    headers = request.call.headers
+    key = headers.get(b"idempotency-key") or headers.get(b"x-idempotency-key")
+    if not key:
+        error = FieldError(field="Idempotency-Key", message="Send this header; a new UUID for each new request.")
+        raise ProblemError(KEY_MISSING, "A changing call needs an Idempotency-Key header.", errors=[error])
+    if not _KEY.fullmatch(key):
+        error = FieldError(field="Idempotency-Key", message="Use 1 to 128 visible ASCII characters.")
+        raise ProblemError(KEY_INVALID, "The Idempotency-Key cannot be used.", errors=[error])
+    return key.decode("ascii")
+
+
+def _entering(roles: Collection[Role]) -> Gate | None:
+    if not roles:
+        return None
+
+    async def gate(request: ApiRequest) -> None:
+        await authenticate(request, roles)
+
+    return gate
+
+
+def _reading(roles: Collection[Role], reads: tuple[str, ...]) -> Gate:
+    async def gate(request: ApiRequest) -> None:
+        if roles:
+            await authenticate(request, roles)
+        call = request.call
+        if b"%00" in request.scope["query_string"] or b"\0" in request.scope["query_string"]:
+            raise invalid("query", "Leave out NUL characters.")
+        wanted = call.headers.get(b"tiffin-position")
+        if wanted is not None and not _POSITION.fullmatch(wanted):
+            raise invalid("Tiffin-Position", "Send the whole number that a command answered with.")
+        if reads:
+            call.position = await call.services.caught_up(reads, int(wanted or 0))
+
+    return gate
+
+
+def _changing(roles: Collection[Role]) -> Gate:
+    async def gate(request: ApiRequest) -> None:
+        await authenticate(request, roles)
+        request.call.key = read_key(request)
+
+    return gate
+
+
+__all__ = ["command", "delete", "get", "live", "plain", "post", "put", "query"]

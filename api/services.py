@@ -1,0 +1,115 @@
+"""What one API process holds: wired once in the lifespan, in reach of every request as `request.services`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+
+import msgspec
+import redis.asyncio
+from sqlalchemy import Connection
+
+from api.draining import Drain
+from application.accounts import Accounts
+from application.bootstrap import Tiffin, open_tiffin
+from application.clocks import Clock
+from application.context import Context
+from application.execute import execute
+from application.live import LiveHub
+from application.passwords import Passwords
+from application.pings import PingWriter
+from application.sessions import Sessions
+from application.settings import Settings
+from application.store import Receipt
+from projections.waiting import PositionWaiter
+
+
+class Services:
+    """One process's wiring. Everything here is shared by all its requests."""
+
+    def __init__(
+        self,
+        *,
+        tiffin: Tiffin,
+        sessions: Sessions,
+        accounts: Accounts,
+        waiter: PositionWaiter,
+        hub: LiveHub,
+        pings: PingWriter,
+    ) -> None:
+        """Everything is open already."""
+        self.tiffin = tiffin
+        self.settings = tiffin.settings
+        self.clock: Clock = tiffin.clock
+        self.sessions = sessions
+        self.accounts = accounts
+        self.waiter = waiter
+        self.hub = hub
+        self.pings = pings
+        self.drain = Drain()
+
+    def execute(self, context: Context, command: msgspec.Struct) -> Receipt:
+        """Run a command; blocks, so only from a thread."""
+        return execute(self.tiffin, context, command)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for queries; blocks, so only from a thread."""
+        with self.tiffin.engine.connect() as connection:
+            yield connection
+
+    async def caught_up(self, names: Collection[str], position: int) -> int:
+        """Where the read models are, after waiting for a position at most as long as settings say."""
+        if position <= (reached := self.waiter.position(names)):
+            return reached
+        return await self.waiter.wait(names, position, self.settings.api.read_your_writes_seconds)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, executor: ThreadPoolExecutor) -> AsyncIterator[Services]:
+    """Wire a process and take it down again. `executor` becomes the loop's own, so that nothing runs unbounded."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(executor)
+    opening = open_tiffin(settings)
+    tiffin = await loop.run_in_executor(None, opening.__enter__)
+    try:
+        async with (
+            PositionWaiter(settings.database.url) as waiter,
+            LiveHub(settings.valkey.url, settings.world.prefix) as hub,
+            PingWriter(
+                settings.valkey.url, prefix=settings.world.prefix, regions=tiffin.regions, clock=tiffin.clock
+            ) as pings,
+        ):
+            valkey = redis.asyncio.Redis.from_url(
+                settings.valkey.url,
+                socket_timeout=settings.valkey.socket_timeout_seconds,
+                socket_connect_timeout=settings.valkey.connect_timeout_seconds,
+            )
+            passwords = Passwords()
+            sessions = Sessions(
+                tiffin.engine,
+                tiffin.valkey,
+                valkey.get,
+                tiffin.clock,
+                lifetime_seconds=settings.api.session_seconds,
+                channel_prefix=settings.world.prefix,
+            )
+            accounts = Accounts(
+                tiffin.engine,
+                tiffin.valkey,
+                tiffin.clock,
+                passwords,
+                sessions,
+                partial(execute, tiffin),
+                frozenset(tiffin.regions),
+            )
+            try:
+                yield Services(
+                    tiffin=tiffin, sessions=sessions, accounts=accounts, waiter=waiter, hub=hub, pings=pings
+                )
+            finally:
+                passwords.close()
+                await valkey.aclose()
+    finally:
+        await loop.run_in_executor(None, opening.__exit__, None, None, None)
