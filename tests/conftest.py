@@ -18,6 +18,7 @@ import psycopg
 import pytest
 import redis
 
+from application.bootstrap import Tiffin, open_tiffin
 from application.engines import embedded
 from application.engines.embedded import Addresses
 from application.settings import DatabaseSettings, Settings, ValkeySettings, WorldSettings
@@ -92,7 +93,7 @@ def valkey_url(engines: Addresses, worker_number: int) -> str:
 def worker_number() -> int:
     """This test process's number; Valkey has 16 logical databases."""
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    if number > 15:  # noqa: PLR2004 - as the docstring says
+    if number > 15:
         pytest.exit("run at most 16 test processes: pytest -n 16", returncode=4)
     return number
 
@@ -106,6 +107,13 @@ def settings(postgres_url: str, valkey_url: str, tmp_path: Path) -> Settings:
         world=WorldSettings(name=f"test-{uuid.uuid4().hex[:12]}"),
         data_dir=tmp_path,
     )
+
+
+@pytest.fixture
+def tiffin(settings: Settings) -> Iterator[Tiffin]:
+    """The container of a process in that world. Its Valkey functions are loaded as `up` would have them."""
+    with open_tiffin(settings) as opened:
+        yield opened
 
 
 def _sweep_leftovers() -> None:
