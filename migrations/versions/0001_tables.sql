@@ -46,7 +46,7 @@ CREATE TABLE snapshots (
     topic text NOT NULL,
     state bytea NOT NULL,
     taken_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (originator_id, topic, originator_version)
+    PRIMARY KEY (originator_id, originator_version, topic)
 );
 
 -- What a client's key was answered, kept 24 h of machine time.
@@ -92,11 +92,16 @@ CREATE INDEX reactions_stream ON reactions (stream_id) WHERE state = 'pending';
 CREATE INDEX reactions_dead ON reactions (position) WHERE state = 'dead';
 CREATE INDEX reactions_finished ON reactions (finished_at) WHERE state = 'done';
 
--- Which rules the follower knows; a new one starts at the log's head.
+-- Which rules the follower knows ("topic > actor"); a new one starts at the log's head. And how far the follower has come.
 CREATE TABLE reaction_rules (
-    actor_name text PRIMARY KEY,
+    rule text PRIMARY KEY,
     starts_after bigint NOT NULL
 );
+CREATE TABLE reaction_follower (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    position bigint NOT NULL
+);
+INSERT INTO reaction_follower (position) VALUES (0);
 
 -- How far each generation of a projection has come.
 CREATE TABLE projection_positions (
