@@ -103,6 +103,10 @@ class StoreBusy(Exception):  # noqa: N818 - names the outcome
         self.retry_after_seconds = retry_after_seconds
 
 
+class Unconfirmed(StoreBusy):
+    """The database went away during an append: it did happen or it did not. The same idempotency key will tell."""
+
+
 class EventStore(Protocol):
     """Both stores, PostgreSQL and in-memory, keep this contract (`tests/application/test_store_contract.py`)."""
 

@@ -1,0 +1,180 @@
+"""The event store on the `eventsourcing` library: its application, repository and snapshots, our mapper and recorder.
+
+`LibraryStore` is the whole of it; `PostgresEventStore` gives it a log in PostgreSQL, `memory_store` one in memory.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+from eventsourcing.application import (
+    AggregateNotFoundError,
+    Application,
+    ProjectorFunction,
+    Repository,
+    project_aggregate,
+)
+from eventsourcing.persistence import AggregateRecorder
+from eventsourcing.persistence import EventStore as StoredEvents
+from eventsourcing.utils import Environment, EnvType
+
+from application.histories import Histories, project
+from application.ids import new_id
+from application.kinds import KINDS
+from application.recorder import LogRecorder, PostgresRecorder, PostgresSnapshots
+from application.saves import MAX_EVENTS, Save
+from application.settings import DatabaseSettings
+from application.snapshots import Snapshot, SnapshotMapper
+from application.store import Answer, Change, Closing, Idempotency, Kind, Receipt, StoreBusy, Versioned
+from application.store_connections import StoreConnections
+from domain.errors import InvalidInput, NotFound
+from domain.event import Event, Meta, Recorded
+from domain.mapper import JSONMapper
+
+logger = logging.getLogger(__name__)
+
+SNAPSHOT_EVERY = 100
+"""Events of a stream between two snapshots."""
+
+
+class StoreApplication(Application[UUID]):
+    """The library's application with a recorder of ours; no environment variable changes it."""
+
+    name = "tiffin"
+    is_snapshotting_enabled = True
+    snapshot_class = Snapshot
+    snapshotting_intervals: ClassVar[dict[Any, int]] = {kind.state: SNAPSHOT_EVERY for kind in KINDS}
+    snapshotting_projectors: ClassVar[dict[Any, ProjectorFunction[Any, Any]]] = {
+        kind.state: partial(project, cast("Kind[Any]", kind)) for kind in KINDS
+    }
+
+    mapper: JSONMapper
+    recorder: LogRecorder
+
+    def __init__(self, recorder: LogRecorder, snapshot_recorder: AggregateRecorder) -> None:
+        """Both recorders are closed by who made them."""
+        self._given = recorder, snapshot_recorder
+        super().__init__()
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Settings come by argument only."""
+        return Environment(name, {"IS_SNAPSHOTTING_ENABLED": "y", **(env or {})})
+
+    def construct_mapper(self) -> JSONMapper:
+        """Events as plain JSON."""
+        return JSONMapper()
+
+    def construct_recorder(self) -> LogRecorder:
+        """Ours, which takes the library's factories' place."""
+        return self._given[0]
+
+    def construct_snapshot_store(self) -> StoredEvents[UUID]:
+        """Where snapshots are put; they are read with the events."""
+        return StoredEvents(mapper=SnapshotMapper(), recorder=self._given[1])
+
+    def construct_repository(self) -> Repository[UUID]:
+        """Load snapshot and events in one query, without a cache of aggregates."""
+        return Repository(event_store=Histories(self.mapper, self.recorder))
+
+    def take_snapshot(
+        self,
+        aggregate_id: UUID,
+        version: int | None = None,
+        projector_func: ProjectorFunction[Any, Any] = project_aggregate,
+    ) -> None:
+        """Take one after an append; the append stands whether this works or not."""
+        try:
+            super().take_snapshot(aggregate_id, version, projector_func)
+        except StoreBusy:
+            logger.warning("no snapshot of %s at version %s: the store is busy", aggregate_id, version)
+
+
+class LibraryStore:
+    """The contract of `application.store.EventStore` on any log."""
+
+    def __init__(self, recorder: LogRecorder, snapshot_recorder: AggregateRecorder) -> None:
+        """The recorders are closed by who made them."""
+        self._recorder = recorder
+        self._application = StoreApplication(recorder, snapshot_recorder)
+
+    def load[S: Versioned](self, kind: Kind[S], stream_id: UUID, *, version: int | None = None) -> S:
+        """Fold the stream (up to `version`) into its state. Raises NotFound, also for a stream of another kind."""
+        try:
+            state: Any = self._application.repository.get(
+                stream_id, version=version, projector_func=cast("Any", partial(project, kind))
+            )
+        except AggregateNotFoundError:
+            raise NotFound(kind.name, stream_id) from None
+        return cast("S", state)
+
+    def append(
+        self,
+        changes: Sequence[Change],
+        *,
+        answer: Answer,
+        meta: Meta,
+        occurred_at: datetime,
+        idempotency: Idempotency | None = None,
+        closing: Closing | None = None,
+        snapshots: Mapping[UUID, Versioned] | None = None,
+    ) -> Receipt:
+        """Append all changes with the key's answer and the reaction's closing, or nothing.
+
+        A change without events only checks its version. `snapshots` names the streams, by any state of theirs, that
+        get a snapshot when they pass a multiple of SNAPSHOT_EVERY. At most MAX_EVENTS events.
+        Raises VersionConflict, KeyReused, Fenced, StoreBusy; InvalidInput for too many events or a NUL character.
+        """
+        recorded = [
+            Recorded(
+                originator_id=change.stream_id,
+                originator_version=version,
+                event_id=new_id(),
+                occurred_at=occurred_at,
+                meta=meta,
+                event=event,
+            )
+            for change in changes
+            for version, event in enumerate(change.events, change.expected_version + 1)
+        ]
+        if len(recorded) > MAX_EVENTS:
+            raise InvalidInput("events", f"{len(recorded)} events at once are too many; send at most {MAX_EVENTS}.")
+        save = Save(
+            expected=[(change.stream_id, change.expected_version) for change in changes],
+            event_ids=[one.event_id for one in recorded],
+            meta=meta,
+            answer=answer,
+            idempotency=idempotency,
+            closing=closing,
+        )
+        self._application.save(*cast("Any", (snapshots or {}).values()), *cast("Any", recorded), save=save)
+        return save.receipt()
+
+    def answered(self, idempotency: Idempotency) -> Receipt | None:
+        """What the key answered within its 24 h, if it did. Raises KeyReused."""
+        return self._recorder.answered(idempotency)
+
+    def read(self, *, after: int, limit: int) -> Sequence[tuple[int, Recorded[Event]]]:
+        """Read the log in commit order: (position, event) with position > `after`, gap-free."""
+        found = self._recorder.select_notifications(after, limit, inclusive_of_start=False)
+        to_event = self._application.mapper.to_domain_event
+        return [(one.id, to_event(one)) for one in found]
+
+    def stream(self, stream_id: UUID, *, after_version: int = 0) -> Iterator[Recorded[Event]]:
+        """One stream's events in order."""
+        return cast("Iterator[Recorded[Event]]", self._application.events.get(stream_id, gt=after_version))
+
+
+class PostgresEventStore(LibraryStore):
+    """The event store in PostgreSQL. Thread-safe; connects when made, `close` it in the end."""
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        """`settings.url` names a migrated database; `settings.store_pool` says how many connections."""
+        self._connections = StoreConnections(settings)
+        super().__init__(PostgresRecorder(self._connections), PostgresSnapshots(self._connections))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connections.close()

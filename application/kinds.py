@@ -1,0 +1,16 @@
+"""The aggregates there are, as the event store needs them."""
+
+from application.store import Kind
+from domain.driver.state import Driver
+from domain.driver.state import evolve as evolve_driver
+from domain.order.state import Order
+from domain.order.state import evolve as evolve_order
+from domain.restaurant.state import Restaurant
+from domain.restaurant.state import evolve as evolve_restaurant
+
+ORDER = Kind("order", Order, evolve_order)
+DRIVER = Kind("driver", Driver, evolve_driver)
+RESTAURANT = Kind("restaurant", Restaurant, evolve_restaurant)
+
+KINDS = (ORDER, DRIVER, RESTAURANT)
+"""All of them. A stream's topics begin with its kind's name and a dot."""
