@@ -1,0 +1,88 @@
+"""`tiffin demo`: an invented city's dinner rush in a world of its own, lived through the public API."""
+
+import asyncio
+import json
+import signal
+import sys
+import time as machine
+from datetime import UTC, datetime, time
+from importlib import import_module
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from application import worlds
+from application.clocks import MachineClock
+from application.settings import read_settings
+from domain.region import Region
+
+STARTS_AT = time(19, 0)
+"""Local time of the region; the hour before belongs to the roads' rush, not to the kitchens'."""
+
+
+@click.command(name="demo")
+@click.option("--seed", type=int, help="Everything that is drawn comes from it (default: always the same).")
+@click.option("--speed", type=click.FloatRange(1, 100), default=75, show_default=True, help="Simulated per real time.")
+@click.option("--orders", type=click.IntRange(1, 5_000), default=420, show_default=True)
+@click.option("--restaurants", type=click.IntRange(1, 500), default=40, show_default=True)
+@click.option("--drivers", type=click.IntRange(1, 2_000), default=80, show_default=True)
+@click.option("--minutes", type=click.FloatRange(1, 600), default=75, show_default=True, help="Simulated length.")
+@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
+def command(
+    seed: int | None, speed: float, orders: int, restaurants: int, drivers: int, minutes: float, *, as_json: bool
+) -> None:
+    """Open a city and let its people live through a dinner rush; exit 0 when no order was lost."""
+    region = read_settings().regions[0]
+    # Standing outside the layers, the simulation is no room that this one may import by name.
+    city = import_module("simulation.city")
+    chosen = city.DEFAULT_SEED if seed is None else seed
+    click.echo(f"Seed {chosen} (the same evening again: --seed {chosen}).")
+    scenario = city.dinner_rush(
+        center=(region.center.lat, region.center.lon),
+        region=region.id,
+        metres_per_second=region.travel.speed_mps / region.travel.detour_factor,
+        seed=chosen,
+        orders=orders,
+        restaurants=restaurants,
+        drivers=drivers,
+        rush_seconds=minutes * 60,
+    )
+    live("demo", scenario, region=region, origin=local_today(region, STARTS_AT), speed=speed, as_json=as_json)
+
+
+def local_today(region: Region, at: time) -> datetime:
+    """A time of today's on the region's clocks, in UTC."""
+    zone = ZoneInfo(region.timezone)
+    return datetime.combine(MachineClock().now().astimezone(zone).date(), at, zone).astimezone(UTC)
+
+
+def live(kind: str, scenario: Any, *, region: Region, origin: datetime, speed: float, as_json: bool) -> None:  # noqa: ANN401 - a simulation.scenario.Scenario
+    """Live through the scenario in a world named after `kind`, report, and exit 1 when an order was lost."""
+    began = machine.monotonic()
+    rush, report = import_module("simulation.rush"), import_module("simulation.report")
+    console = import_module("rich.console").Console(highlight=False)
+    # Leave in order, engines and processes included, when asked to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    name = f"{kind}-{MachineClock().now():%Y%m%d-%H%M%S}"
+    console.print(f"Starting the world {name}: PostgreSQL, Valkey, API, projectors, followers, workers…")
+    with worlds.create(name, speed=speed, origin_business=origin, regions=[region]) as world:
+        console.print(f"Ready at {world.base_url} after {machine.monotonic() - began:.0f} s; logging everybody in…")
+        admin = world.appoint("admin")
+        place = rush.World(
+            base_url=world.base_url,
+            clock=world.clock,
+            origin=origin,
+            start=world.start_clock,
+            admin_email=admin.email,
+            admin_password=admin.password,
+        )
+        lived = asyncio.run(rush.live(scenario, place, console, began=began))
+        if lived.order_id is not None:
+            report.print_timeline(console, lived.order_id, lived.timeline, region.timezone)
+        report.print_report(console, lived.outcome)
+    if as_json:
+        click.echo(json.dumps(lived.outcome.summary()))
+    if lived.outcome.lost:
+        click.echo(f"{lived.outcome.lost} orders were lost.", err=True)
+        sys.exit(1)

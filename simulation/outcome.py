@@ -1,0 +1,108 @@
+"""What came of a run: counted from the orders read back through the API and from the auditor's log."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from simulation.percentiles import percentile
+from simulation.shapes import Logged
+
+SAFE = frozenset({"delivered", "completed", "cancelled", "rejected"})
+"""An order of ours that ends in none of these is lost."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Durations in simulated seconds, one per order."""
+
+    match: list[float]
+    """From the restaurant's confirmation to the driver's acceptance."""
+    first_offer: list[float]
+    """From the restaurant's confirmation to the first offer."""
+    click_to_door: list[float]
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """The run's figures."""
+
+    placed: int
+    statuses: Counter[str]
+    """Of the orders in the client's own list, as read back; "missing" for those that cannot be read."""
+    topics: Counter[str]
+    """Of all events stored."""
+    times: Times
+    counts: Mapping[str, int]
+    troubles: list[str]
+    max_lag: int
+    final_lag: int
+    seconds: float
+    lost_orders: list[str] = field(default_factory=list)
+
+    @property
+    def delivered(self) -> int:
+        """Orders whose customer has the food."""
+        return self.statuses["delivered"] + self.statuses["completed"]
+
+    @property
+    def lost(self) -> int:
+        """Orders with a 201 that came to no end."""
+        return self.placed - sum(self.statuses[status] for status in SAFE)
+
+    def summary(self) -> dict[str, float | int | None]:
+        """The machine-readable line."""
+        match = percentile(self.times.match, 0.95)
+        door = percentile(self.times.click_to_door, 0.5)
+        return {
+            "placed": self.placed,
+            "delivered": self.delivered,
+            "cancelled": self.statuses["cancelled"],
+            "rejected": self.statuses["rejected"],
+            "lost": self.lost,
+            "offers": self.topics["order.driver_offered"],
+            "declined_offers": self.topics["order.offer_declined"],
+            "expired_offers": self.topics["order.offer_expired"],
+            "silent_drivers": self.counts.get("drivers fallen silent", 0),
+            "late_kitchens": self.counts.get("late kitchens", 0),
+            "events": self.topics.total(),
+            "max_lag": self.max_lag,
+            "final_lag": self.final_lag,
+            "match_p95_s": None if match is None else round(match, 1),
+            "click_to_door_p50_min": None if door is None else round(door / 60, 1),
+            "troubles": self.counts.get("troubles", 0),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def times(log: Iterable[Logged], order_ids: Iterable[str]) -> Times:
+    """Measure the orders' durations by the log."""
+    ours = set(order_ids)
+    firsts: dict[str, dict[str, datetime]] = defaultdict(dict)
+    for event in log:
+        if event.stream_id in ours:
+            firsts[event.stream_id].setdefault(event.topic, event.occurred_at)
+
+    def spans(start: str, end: str) -> list[float]:
+        return [
+            (first[end] - first[start]).total_seconds() for first in firsts.values() if start in first and end in first
+        ]
+
+    return Times(
+        match=spans("order.confirmed", "order.driver_assigned"),
+        first_offer=spans("order.confirmed", "order.driver_offered"),
+        click_to_door=spans("order.placed", "order.delivered"),
+    )
+
+
+def most_eventful(log: Iterable[Logged], order_ids: Iterable[str]) -> str | None:
+    """Pick the delivered order to which the most happened: the one worth telling."""
+    ours = set(order_ids)
+    events: Counter[str] = Counter()
+    delivered = set()
+    for event in log:
+        if event.stream_id in ours:
+            events[event.stream_id] += 1
+            if event.topic == "order.delivered":
+                delivered.add(event.stream_id)
+    return max(delivered, key=lambda order: (events[order], order), default=None)
