@@ -1,4 +1,7 @@
-"""Which revision a database is at, and which one this code needs. Migrating is the `migrations` package's, run as a process."""
+"""Which revision a database is at, and which one this code needs.
+
+Migrating is the business of the `migrations` package, which `application` may not import: it runs as a process.
+"""
 
 import subprocess
 import sys
@@ -20,7 +23,7 @@ class MigrationFailed(Exception):  # noqa: N818 - names the outcome
 
 
 def needed() -> str:
-    """The newest revision beside this code. Read off the files' names: `application` may not import `migrations`."""
+    """The newest revision beside this code. Read off the files' names, see above."""
     spec = find_spec("migrations")
     if spec is None or spec.origin is None:
         raise LookupError("the package `migrations` is not beside `application`")

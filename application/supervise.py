@@ -110,7 +110,7 @@ class Supervisor:
         """Wait until the API is ready, which it is when all it needs answers. Raises NotReady."""
         pause = stopping or threading.Event()
         for _ in range(int(seconds / POLL_SECONDS)):
-            if _answers(f"{self.base_url}/health/ready") or pause.wait(POLL_SECONDS):
+            if answers(f"{self.base_url}/health/ready") or pause.wait(POLL_SECONDS):
                 return
             if not self.alive():
                 raise NotReady(f"supervisord ended; see {self.log_dir / 'supervisord.out'}")
@@ -211,7 +211,8 @@ def _signal(process: psutil.Process, *, kill: bool) -> None:
         return
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a GET is answered with 200 within 2 s."""
     try:
         with urllib.request.urlopen(url, timeout=2.0) as response:  # noqa: S310 - our own API
             status = int(response.status)

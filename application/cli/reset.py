@@ -39,5 +39,5 @@ def _refuse_outside_servers(settings: Settings) -> None:
     ]
     if given:
         raise click.ClickException(
-            f"{' and '.join(given)} names an outside server, which reset never empties; unset it to empty the embedded ones."
+            f"{' and '.join(given)} names an outside server, which reset never empties; unset it for the embedded ones."
         )
