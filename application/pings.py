@@ -1,9 +1,25 @@
-"""Pings on the event loop: many requests' pings in one write, the next as soon as the last is acknowledged."""
+"""Pings on the event loop: many requests' pings in one write, the next as soon as the last is acknowledged.
 
+No timer gathers them: while one write is under way the next batch fills by itself, and when nothing is, nobody waits.
+"""
+
+import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import batched
+from typing import Self
 
-from application.positions import Ping, PingCounts
+import hiredis
+
+from application.clocks import Clock
+from application.positions import PINGS_A_CALL, Ping, PingCounts, count, record_call, tally
+from application.valkey_link import ValkeyLink
 from domain.region import Region
+from projections.valkey import functions
+from projections.valkey.keys import RegionKeys
+
+MOST_WAITING = 20_000
+"""Pings of one region that may wait in one process; at what one connection takes, about 0.2 s of them."""
+PINGS_A_WRITE = 2_000
 
 
 class Busy(Exception):  # noqa: N818 - names the outcome
@@ -18,8 +34,108 @@ class Busy(Exception):  # noqa: N818 - names the outcome
 class PingWriter:
     """One per API process: `async with PingWriter(url, …) as writer` in the application's lifespan."""
 
-    def __init__(self, valkey_url: str, *, prefix: str, regions: Mapping[str, Region], clock: object) -> None:
-        """`clock` gives both nows, read once a write."""
+    def __init__(self, valkey_url: str, *, prefix: str, regions: Mapping[str, Region], clock: Clock) -> None:
+        """`prefix` is `WorldSettings.prefix`; both clocks are read once a write."""
+        self._link = ValkeyLink(valkey_url)
+        self._queues = {region: _Queue(self._link, RegionKeys(prefix, region), clock) for region in regions}
 
     async def submit(self, region: str, pings: Sequence[Ping]) -> PingCounts:
-        """Return what became of these pings once Valkey has acknowledged them. Raises Busy."""
+        """Tell what became of these pings, once Valkey has acknowledged them. Raises Busy; KeyError: no such region."""
+        counts = await self._queues[region].submit(pings)
+        tally(counts)
+        return counts
+
+    async def close(self) -> None:
+        """Let what waits be written, then hang up."""
+        await asyncio.gather(*(queue.drained() for queue in self._queues.values()))
+        await self._link.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+type _Waiting = tuple[Sequence[Ping], asyncio.Future[PingCounts]]
+
+
+class _Queue:
+    """A region's pings: one write at a time."""
+
+    def __init__(self, link: ValkeyLink, keys: RegionKeys, clock: Clock) -> None:
+        self._link = link
+        self._keys = keys
+        self._clock = clock
+        self._waiting: list[_Waiting] = []
+        self._waiting_pings = 0
+        self._writing: asyncio.Task[None] | None = None
+
+    async def submit(self, pings: Sequence[Ping]) -> PingCounts:
+        if self._waiting_pings + len(pings) > MOST_WAITING:
+            raise Busy
+        future: asyncio.Future[PingCounts] = asyncio.get_running_loop().create_future()
+        self._waiting.append((pings, future))
+        self._waiting_pings += len(pings)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())
+        return await future
+
+    async def drained(self) -> None:
+        if self._writing is not None:
+            await self._writing
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                batch = self._take()
+                try:
+                    outcomes = await self._write([ping for pings, _ in batch for ping in pings])
+                except Exception as error:  # noqa: BLE001 - handed to those who wait for it
+                    _fail(batch, error)
+                else:
+                    _answer(batch, outcomes)
+        finally:
+            self._writing = None
+
+    def _take(self) -> list[_Waiting]:
+        """At least one submission, and more while they are fewer pings than a write takes."""
+        size = taken = 0
+        while taken < len(self._waiting) and (taken == 0 or size + len(self._waiting[taken][0]) <= PINGS_A_WRITE):
+            size += len(self._waiting[taken][0])
+            taken += 1
+        batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        self._waiting_pings -= size
+        return batch
+
+    async def _write(self, pings: Sequence[Ping]) -> bytes:
+        now, machine_now = self._clock.now(), self._clock.machine_now()
+        calls = []
+        for chunk in batched(pings, PINGS_A_CALL):
+            keys, *args = record_call(self._keys, chunk, now, machine_now)
+            calls.append(("FCALL", functions.name("record"), len(keys), *keys, *args))
+        try:
+            replies = await asyncio.gather(*(self._link.call(*call) for call in calls))
+        except hiredis.ReplyError as error:
+            if not functions.is_missing(error):
+                raise
+            # A new server. What did get through before the library was there is only stale the second time.
+            await self._link.call("FUNCTION", "LOAD", "REPLACE", functions.LIBRARY)
+            replies = await asyncio.gather(*(self._link.call(*call) for call in calls))
+        return b"".join(replies)
+
+
+def _answer(batch: Sequence[_Waiting], outcomes: bytes) -> None:
+    start = 0
+    for pings, future in batch:
+        if not future.done():
+            future.set_result(count(pings, outcomes[start : start + len(pings)]))
+        start += len(pings)
+
+
+def _fail(batch: Sequence[_Waiting], error: Exception) -> None:
+    # LOADING: the server has just started and reads its log.
+    known = isinstance(error, OSError) or str(error).startswith("LOADING")
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(Busy() if known else error)

@@ -85,8 +85,8 @@ class Positions:
         """Take pings in, oldest first where one driver has several."""
         keys = self.keys[region]
         outcomes = b"".join(
-            cast("bytes", functions.call(self.valkey, "tiffin_record", *record_call(keys, chunk, now, machine_now)))
-            for chunk in batched(pings, PINGS_A_CALL, strict=False)
+            cast("bytes", functions.call(self.valkey, "record", *record_call(keys, chunk, now, machine_now)))
+            for chunk in batched(pings, PINGS_A_CALL)
         )
         counts = count(pings, outcomes)
         tally(counts)
@@ -106,7 +106,8 @@ class Positions:
     ) -> list[Near]:
         """At most `k` drivers within `radius_m`, nearest first, in one round trip.
 
-        Leaves out who is silent, at capacity, in `exclude` (already asked), or claimed for another order than `order_id`.
+        Leaves out who is silent, at capacity, in `exclude` (asked already), or
+        claimed for an order other than `order_id`.
         """
         keys = self.keys[region]
         seen, heard = silent_before(self.regions[region].dispatch, now, machine_now)
@@ -114,12 +115,12 @@ class Positions:
         with metrics.geo_query_duration_seconds.time():
             flat = functions.call(
                 self.valkey,
-                "tiffin_nearest",
+                "nearest",
                 (keys.free, keys.state, keys.board, keys.claims),
                 *args,
                 *map(str, exclude),
             )
-        return [_near(*four) for four in batched(cast("list[bytes]", flat), 4, strict=True)]
+        return [_near(*four) for four in batched(cast("list[bytes]", flat), 4)]
 
     def claim(self, region: str, driver_id: UUID, order_id: UUID, *, until: datetime, now: datetime) -> bool:
         """Hold a driver for an order until business time `until`; False when full, gone or held for another order.
@@ -128,11 +129,11 @@ class Positions:
         """
         keys = self.keys[region]
         args = (str(driver_id), str(order_id), stamp(now), stamp(until))
-        return functions.call(self.valkey, "tiffin_claim", (keys.state, keys.claims), *args) == 1
+        return functions.call(self.valkey, "claim", (keys.state, keys.claims), *args) == 1
 
     def release_claim(self, region: str, driver_id: UUID, order_id: UUID) -> None:
         """Let the driver go if still held for this order: no offer was made after all."""
-        functions.call(self.valkey, "tiffin_release", (self.keys[region].claims,), str(driver_id), str(order_id))
+        functions.call(self.valkey, "release", (self.keys[region].claims,), str(driver_id), str(order_id))
 
     def sweep(self, region: str, *, now: datetime, machine_now: datetime) -> list[Silent]:
         """Take silent drivers out of the search. Answers those with orders or an offer, each time until the log knows.
@@ -144,7 +145,7 @@ class Positions:
         # The set that the others' silent members are moved to goes first, so that nobody is looked at twice.
         for members in (keys.full, keys.free, keys.unseen):
             silent |= {found.driver_id: found for found in self._sweep(keys, members, region, now, machine_now)}
-        functions.call(self.valkey, "tiffin_prune", (keys.claims,), stamp(now))
+        functions.call(self.valkey, "prune", (keys.claims,), stamp(now))
         return list(silent.values())
 
     def last_position(self, region: str, driver_id: UUID) -> LastPosition | None:
@@ -164,7 +165,7 @@ class Positions:
                 "list[bytes]",
                 functions.call(
                     self.valkey,
-                    "tiffin_sweep",
+                    "sweep",
                     (members, keys.state, keys.full, keys.claims),
                     *args,
                     offset,
@@ -172,7 +173,7 @@ class Positions:
                 ),
             )
             stay, looked_at, *found = reply
-            for driver_id, last_seen, load in batched(found, 3, strict=True):
+            for driver_id, last_seen, load in batched(found, 3):
                 yield Silent(driver_id=UUID(driver_id.decode()), last_seen_at=moment(last_seen), load=int(load))
             offset += int(stay)
             if int(looked_at) < SWEPT_A_CALL:
@@ -182,7 +183,7 @@ class Positions:
 def record_call(
     keys: RegionKeys, pings: Sequence[Ping], now: datetime, machine_now: datetime
 ) -> tuple[tuple[str, ...], str, str, str, *tuple[str | float, ...]]:
-    """Keys and arguments of `tiffin_record`, which answers one letter a ping (see `count`)."""
+    """Keys and arguments of `record`, which answers one letter a ping (see `count`)."""
     args: list[str | float] = []
     for ping in pings:
         args += (str(ping.driver_id), ping.position.lon, ping.position.lat, stamp(ping.at))
@@ -196,8 +197,10 @@ def record_call(
 
 
 def count(pings: Sequence[Ping], outcomes: bytes) -> PingCounts:
-    """Sum up what `tiffin_record` answered for these pings."""
-    came_back = dict.fromkeys(ping.driver_id for ping, letter in zip(pings, outcomes, strict=True) if letter == ord("c"))
+    """Sum up what `record` answered for these pings."""
+    came_back = dict.fromkeys(
+        ping.driver_id for ping, letter in zip(pings, outcomes, strict=True) if letter == ord("c")
+    )
     return PingCounts(
         accepted=outcomes.count(b"a") + outcomes.count(b"c"),
         dropped_stale=outcomes.count(b"s"),

@@ -72,7 +72,7 @@ def evolve(facts: DriverFacts, logged: Logged, timezone: ZoneInfo) -> DriverFact
     return replace(_on_duty(done, logged.event), version=logged.version) if logged.version > facts.version else facts
 
 
-def _on_duty(facts: DriverFacts, event: Event) -> DriverFacts:  # noqa: PLR0911 - a case per event
+def _on_duty(facts: DriverFacts, event: Event) -> DriverFacts:
     match event:
         case driver.Registered(capacity=capacity, earnings_goal=goal):
             return replace(facts, capacity=capacity, earnings_goal=goal)

@@ -1,52 +1,43 @@
 """Call the server-side functions of `functions.lua`, loading them wherever a server lacks them."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
 import redis
 
-LIBRARY = Path(__file__).with_name("functions.lua").read_text(encoding="utf-8")
+SOURCE = Path(__file__).with_name("functions.lua").read_text(encoding="utf-8")
+NAME = f"tiffin_{sha256(SOURCE.encode()).hexdigest()[:8]}"
+"""Of the library, and before each function's name: processes of an older release keep calling theirs."""
+LIBRARY = SOURCE.replace("tiffin", NAME)
 
 type Argument = str | bytes | int | float
-type Reply = int | bytes | str | None | list["Reply"]
+type Reply = int | bytes | str | list["Reply"] | None
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 
 def load(valkey: redis.Redis) -> None:
-    """Load the library or replace an older one; once at the start of a process is right."""
+    """Give the server the library; `call` does so by itself where it is missing."""
     valkey.function_load(LIBRARY, replace=True)
+
+
+def name(function: str) -> str:
+    """Under which name the server knows a function of the library."""
+    return f"{NAME}_{function}"
 
 
 def call(valkey: redis.Redis, function: str, keys: tuple[str, ...], *args: Argument) -> Reply:
     """FCALL; a server that lacks the library (a new one: FLUSHALL keeps it) is given it first."""
-    return loading_when_missing(valkey, lambda: cast("Reply", valkey.fcall(function, len(keys), *keys, *args)))
-
-
-def call_all(valkey: redis.Redis, calls: list[tuple[str, tuple[str, ...], tuple[Argument, ...]]]) -> list[Reply]:
-    """Several FCALLs in one round trip; they are not one transaction."""
-
-    def send() -> list[Reply]:
-        with valkey.pipeline(transaction=False) as pipeline:
-            for function, keys, args in calls:
-                pipeline.fcall(function, len(keys), *keys, *args)
-            return cast("list[Reply]", pipeline.execute())
-
-    return loading_when_missing(valkey, send)
-
-
-def loading_when_missing[T](valkey: redis.Redis, send: Callable[[], T]) -> T:
-    """Send; when the server does not know the function, load the library and send once more."""
     try:
-        return send()
+        return cast("Reply", valkey.fcall(name(function), len(keys), *keys, *args))
     except redis.ResponseError as error:
         if not is_missing(error):
             raise
     load(valkey)
-    return send()
+    return cast("Reply", valkey.fcall(name(function), len(keys), *keys, *args))
 
 
 def is_missing(error: Exception) -> bool:

@@ -7,8 +7,6 @@ import msgspec
 from domain.geo import Position
 from projections.valkey.functions import moment
 
-NEVER = b"0" * 13
-
 
 class LastPosition(msgspec.Struct, frozen=True):
     """Where a driver was last, and when (business time)."""
@@ -27,8 +25,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse(row: bytes) -> Row:
     """Read a row of the state hash."""
-    place = row[45:].split()
-    last = (
-        LastPosition(Position(lat=float(place[1]), lon=float(place[0])), moment(row[:13])) if row[:13] != NEVER else None
-    )
+    last = None
+    if place := row[45:].split():
+        last = LastPosition(Position(lat=float(place[1]), lon=float(place[0])), moment(row[:13]))
     return Row(load=int(row[41:43]), capacity=int(row[43:45]), last=last)

@@ -1,0 +1,143 @@
+"""One connection to Valkey that every task of an event loop shares: replies come in the order of the commands.
+
+A pool of connections takes a connection, a write and a read for each command; here commands that are sent
+in the same turn of the loop leave in one packet, and a reply costs a future.
+"""
+
+import asyncio
+from collections import deque
+from typing import Any, Self, cast
+
+import hiredis
+from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
+
+type Argument = str | bytes | int | float
+
+LOST = ConnectionError("the connection to Valkey was lost")
+
+
+class ValkeyLink:
+    """Connects with the first command, and again with the first after the connection was lost."""
+
+    def __init__(
+        self, valkey_url: str, *, connect_timeout_seconds: float = 2.0, reply_timeout_seconds: float = 2.0
+    ) -> None:
+        """Connect to nothing yet."""
+        self._address = cast("dict[str, Any]", parse_url(valkey_url))
+        self._connect_timeout_seconds = connect_timeout_seconds
+        self._reply_timeout_seconds = reply_timeout_seconds
+        self._wire: _Wire | None = None
+        self._connecting = asyncio.Lock()
+
+    async def call(self, *command: Argument) -> Any:  # noqa: ANN401 - whatever the server answers
+        """Send a command and wait for its reply.
+
+        Raises hiredis.ReplyError for an error reply; OSError (ConnectionError, TimeoutError) where no reply came,
+        and then nobody knows whether the command was executed.
+        """
+        wire = self._wire
+        if wire is None or wire.lost:
+            wire = await self._connect()
+        return await self._send(wire, *command)
+
+    async def close(self) -> None:
+        """Hang up; commands without a reply fail."""
+        if self._wire is not None:
+            self._wire.hang_up()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _send(self, wire: "_Wire", *command: Argument) -> Any:  # noqa: ANN401 - as above
+        try:
+            async with asyncio.timeout(self._reply_timeout_seconds):
+                reply = await wire.send(command)
+        except TimeoutError:
+            # Replies are told apart by their order only: after one is given up, the connection cannot be used.
+            wire.hang_up()
+            raise
+        if isinstance(reply, hiredis.ReplyError):
+            raise reply
+        return reply
+
+    async def _connect(self) -> "_Wire":
+        async with self._connecting:
+            if self._wire is None or self._wire.lost:
+                async with asyncio.timeout(self._connect_timeout_seconds):
+                    wire = await self._open()
+                try:
+                    await self._greet(wire)
+                except BaseException:
+                    wire.hang_up()
+                    raise
+                self._wire = wire
+            return self._wire
+
+    async def _open(self) -> "_Wire":
+        loop, at = asyncio.get_running_loop(), self._address
+        kind = at.get("connection_class")
+        if kind is UnixDomainSocketConnection:
+            _, wire = await loop.create_unix_connection(_Wire, at["path"])
+        else:
+            _, wire = await loop.create_connection(
+                _Wire, at.get("host", "localhost"), at.get("port", 6379), ssl=True if kind is SSLConnection else None
+            )
+        return wire
+
+    async def _greet(self, wire: "_Wire") -> None:
+        if password := self._address.get("password"):
+            await self._send(wire, "AUTH", self._address.get("username") or "default", password)
+        if database := self._address.get("db"):
+            await self._send(wire, "SELECT", database)
+
+
+class _Wire(asyncio.Protocol):
+    """One connection: a queue of futures, one for each command sent and not yet answered."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        self._transport: asyncio.Transport | None = None
+        self._reader = hiredis.Reader()
+        self._unanswered: deque[asyncio.Future[Any]] = deque()
+        self._outbox: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def send(self, command: tuple[Argument, ...]) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self.lost:
+            future.set_exception(LOST)
+            return future
+        if not self._outbox:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._outbox.append(hiredis.pack_command(cast("Any", command)))
+        self._unanswered.append(future)
+        return future
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while (reply := self._reader.gets()) is not False:
+            future = self._unanswered.popleft()
+            if not future.done():
+                future.set_result(reply)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.lost = True
+        while self._unanswered:
+            future = self._unanswered.popleft()
+            if not future.done():
+                future.set_exception(error or LOST)
+
+    def hang_up(self) -> None:
+        self.lost = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _write(self) -> None:
+        if self._transport is not None and not self.lost:
+            self._transport.write(b"".join(self._outbox))
+        self._outbox.clear()
