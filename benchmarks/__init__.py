@@ -1,4 +1,4 @@
-"""Every published figure: each module runs on its own and prints one JSON line last.
+"""Every published figure: each runs on its own as `python -m benchmarks.NAME` and prints one JSON line last.
 
-May import every room; nothing imports it.
+May import anything. Load comes from processes of its own, so that the generator is not what is measured.
 """

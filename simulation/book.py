@@ -1,4 +1,4 @@
-"""What the simulated people know among themselves: which orders they placed, what fate holds for each, what went wrong."""
+"""What the simulated people know among themselves: the orders they placed, the fate of each, and what went wrong."""
 
 import asyncio
 from collections import Counter

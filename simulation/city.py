@@ -19,6 +19,7 @@ DEFAULT_SEED = 20_260
 CITY_RADIUS_M = 2_600.0
 RUSH_SECONDS = 75 * 60.0
 
+PEAK_SHARE = 0.5
 DECLINE_RATE = 0.17
 LATE_KITCHEN_RATE = 0.10
 REJECTED_RATE = 0.02
@@ -78,7 +79,8 @@ def dinner_rush(
 def _rush_hours(rng: Random, count: int, rush_seconds: float) -> list[float]:
     """Draw when orders come: a peak in the middle (triangular on top of even)."""
     return sorted(
-        rng.triangular(0, rush_seconds) if rng.random() < 0.5 else rng.uniform(0, rush_seconds) for _ in range(count)
+        rng.triangular(0, rush_seconds) if rng.random() < PEAK_SHARE else rng.uniform(0, rush_seconds)
+        for _ in range(count)
     )
 
 

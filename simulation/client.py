@@ -62,6 +62,8 @@ class Api:
     def __init__(self, base_url: str) -> None:
         """`base_url` is like http://127.0.0.1:8000."""
         self.base_url = base_url.rstrip("/")
+        self.repeats = 0
+        """Calls that had to be made again: the server was busy or away."""
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -111,6 +113,7 @@ class Api:
         trouble = ""
         for attempt in range(ATTEMPTS):
             if attempt:
+                self.repeats += 1
                 # Full jitter: people who failed together do not come back together.
                 await asyncio.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - spreads load
             try:
@@ -150,24 +153,24 @@ class Person:
         """`subject_id` is the customer, driver or restaurant."""
         self.api = api
         self.subject_id = subject_id
-        self._token = token
+        self.token = token
 
     async def get(self, path: str, *, position: int | None = None, **params: str | float) -> Any:  # noqa: ANN401 - JSON
         """Ask; answers the decoded body."""
         texts = {name: str(value) for name, value in params.items()}
-        return (await self.api.call("GET", path, token=self._token, params=texts, position=position)).body
+        return (await self.api.call("GET", path, token=self.token, params=texts, position=position)).body
 
     async def post(self, path: str, body: object = None) -> Reply:
         """Command."""
-        return await self.api.call("POST", path, token=self._token, body=body)
+        return await self.api.call("POST", path, token=self.token, body=body)
 
     async def delete(self, path: str) -> Reply:
         """Command an end."""
-        return await self.api.call("DELETE", path, token=self._token)
+        return await self.api.call("DELETE", path, token=self.token)
 
     def stream(self, path: str) -> AsyncGenerator[Message]:
         """Follow a live stream until it ends or breaks."""
-        return self.api.stream(path, token=self._token)
+        return self.api.stream(path, token=self.token)
 
 
 async def read_messages(lines: AsyncIterable[bytes]) -> AsyncIterator[Message]:

@@ -39,7 +39,7 @@ class Timeline:
 
     async def until(self, seconds: float) -> None:
         """Sleep until `seconds` after the origin; return at once when that has passed."""
-        while (wait := self._clock.machine_seconds_until(self.at(seconds))) > 0:
+        if (wait := self._clock.machine_seconds_until(self.at(seconds))) > 0:
             await asyncio.sleep(wait)
 
     async def pause(self, seconds: float) -> None:

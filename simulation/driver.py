@@ -11,7 +11,7 @@ from simulation.client import Person, Refused, Unreachable
 from simulation.geometry import Point
 from simulation.jobs import Job, OfferSeen, Stop, next_stop
 from simulation.scenario import DriverPlan, Moment
-from simulation.shapes import OVER, OrderStep
+from simulation.shapes import OrderStep
 from simulation.stage import Stage
 
 PING_SECONDS = 10.0

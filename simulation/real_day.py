@@ -40,8 +40,8 @@ def window(instance: Instance, text: str) -> Window:
 def scenario(instance: Instance, chosen: Window, *, anchor: tuple[float, float], region: str) -> Scenario:
     """Turn the window into what is going to happen, second 0 being its first minute.
 
-    The centre of the instance's restaurants comes to lie on `anchor` (lat, lon). Couriers whose duty touches the window or the
-    90 minutes after it take part; those on duty at its start are on shift from the beginning.
+    The centre of the instance's restaurants comes to lie on `anchor` (lat, lon). Couriers whose duty touches the
+    window or the 90 minutes after it take part; those on duty at its start are on shift from the beginning.
     """
     shift = _center(list(instance.restaurants.values()))
     placed = [order for order in instance.orders if chosen.start_min <= order.placement_min < chosen.end_min]

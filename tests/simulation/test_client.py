@@ -76,7 +76,9 @@ def test_a_server_that_is_not_there_is_given_up_in_the_end() -> None:
 
 def test_a_stream_is_read_until_it_ends() -> None:
     async def handler(_: web.Request) -> web.Response:
-        text = 'event: snapshot\nid: 3\ndata: {"a":\ndata: 1}\n\n: heart-beat\n\nevent: order\r\nid: 4\r\ndata: []\r\n\r\n'
+        text = (
+            'event: snapshot\nid: 3\ndata: {"a":\ndata: 1}\n\n: heart-beat\n\nevent: order\r\nid: 4\r\ndata: []\r\n\r\n'
+        )
         return web.Response(text=text, content_type="text/event-stream")
 
     async def client(api: Api) -> list[Message]:

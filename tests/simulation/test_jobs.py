@@ -1,6 +1,6 @@
 """Which stop comes next."""
 
-from simulation.geometry import LocalPlane, Degrees, Point
+from simulation.geometry import Degrees, LocalPlane, Point
 from simulation.jobs import Job, Stop, next_stop
 
 HERE = Point(0, 0)

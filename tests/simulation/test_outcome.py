@@ -53,20 +53,24 @@ def test_an_order_without_an_end_is_lost() -> None:
 
 def test_the_summary_has_every_promised_key() -> None:
     summary = outcome(completed=2).summary()
-    assert summary | {
-        "placed": 2,
-        "delivered": 2,
-        "cancelled": 0,
-        "rejected": 0,
-        "lost": 0,
-        "declined_offers": 1,
-        "silent_drivers": 3,
-        "events": 10,
-        "max_lag": 12,
-        "match_p95_s": 12,
-        "click_to_door_p50_min": 20,
-        "seconds": 61.2,
-    } == summary
+    assert (
+        summary
+        | {
+            "placed": 2,
+            "delivered": 2,
+            "cancelled": 0,
+            "rejected": 0,
+            "lost": 0,
+            "declined_offers": 1,
+            "silent_drivers": 3,
+            "events": 10,
+            "max_lag": 12,
+            "match_p95_s": 12,
+            "click_to_door_p50_min": 20,
+            "seconds": 61.2,
+        }
+        == summary
+    )
 
 
 def test_the_story_told_is_the_delivered_order_with_most_events() -> None:
