@@ -1,4 +1,4 @@
-"""Single statements beside the event store that need not wait for the disk: reactions' rows, the sandbox gateway's books.
+"""Single statements beside the event store that need not wait for the disk: reactions' rows, the sandbox's books.
 
 What relies on one of them is flushed after it, in the same write-ahead log, and takes it along; what a crash loses was
 relied on by nobody.
@@ -62,7 +62,7 @@ class SideStatements:
         except PoolTimeout:
             raise
         except psycopg.OperationalError as error:
-            if error.sqlstate is not None:
+            if error.sqlstate is not None and not error.sqlstate.startswith(("08", "57P")):
                 # The server refused and said why; asking again changes nothing.
                 raise
             self._pool.check()

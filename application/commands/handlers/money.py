@@ -1,4 +1,4 @@
-"""What happens to the held money when an order ends. Each call to the gateway may be repeated: its key is the order's."""
+"""What becomes of the held money when an order ends. Calls to the gateway may be repeated: their key is the order's."""
 
 from application.bootstrap import Tiffin
 from application.commands.followups import CapturePayment, ReleasePayment

@@ -9,5 +9,6 @@ def known_region(tiffin: Tiffin, region_id: str) -> Region:
     """Return the region. Raises InvalidInput, which lists those there are."""
     region = tiffin.regions.get(region_id)
     if region is None:
-        raise InvalidInput("region", f"There is no region {region_id!r}; use one of {', '.join(sorted(tiffin.regions))}.")
+        known = ", ".join(sorted(tiffin.regions))
+        raise InvalidInput("region", f"There is no region {region_id!r}; use one of {known}.")
     return region

@@ -76,9 +76,7 @@ def pause(tiffin: Tiffin, ctx: Context, command: PauseRestaurant) -> Receipt:
 def add_item(tiffin: Tiffin, ctx: Context, command: AddMenuItem) -> Receipt:
     """Put a dish on the menu."""
     restaurant = own_restaurant(tiffin, ctx, command.restaurant_id)
-    return save_restaurant(
-        tiffin, ctx, restaurant, _added(restaurant, command.item), answer_id=command.item.item_id
-    )
+    return save_restaurant(tiffin, ctx, restaurant, _added(restaurant, command.item), answer_id=command.item.item_id)
 
 
 def add_items(tiffin: Tiffin, ctx: Context, command: AddMenuItems) -> Receipt:

@@ -113,8 +113,4 @@ class SandboxPayments:
 
 def _hold(row: Row) -> Hold:
     payment_id, order_id, amount_minor, currency = row
-    assert isinstance(payment_id, str)
-    assert isinstance(order_id, UUID)
-    assert isinstance(amount_minor, int)
-    assert isinstance(currency, str)
     return Hold(payment_id=payment_id, order_id=order_id, amount_minor=amount_minor, currency=currency)

@@ -1,0 +1,34 @@
+"""`tiffin follower`: reactions' rows and hints, and the clock jobs; a second one stands by."""
+
+import signal
+import threading
+
+import click
+
+from application import clock_jobs, logs
+from application.bootstrap import open_tiffin
+from application.engines.embedded import resolved
+from application.reactions.broker import open_broker
+from application.reactions.follower import Follower
+from application.settings import read_settings
+
+STOP_SECONDS = 8.0
+
+
+@click.command(name="follower")
+def command() -> None:
+    """Follow the log until SIGTERM."""
+    stopping, leading = threading.Event(), threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())
+    with resolved(read_settings()) as settings, open_tiffin(settings) as tiffin:
+        logs.configure(settings.observability.log_level, process="follower")
+        broker = open_broker(tiffin.valkey, prefix=settings.world.prefix)
+        jobs = threading.Thread(target=clock_jobs.run, args=(tiffin, stopping, leading), name="clock-jobs")
+        jobs.start()
+        try:
+            Follower(tiffin, broker).run(stopping, leading)
+        finally:
+            # Also when following failed: the process must end so that the standby takes over.
+            stopping.set()
+            jobs.join(STOP_SECONDS)

@@ -1,0 +1,106 @@
+"""What the clock sets going, not an event. The follower that leads runs them; each may run twice without harm."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+import psycopg
+import redis
+
+from application import logs
+from application.bootstrap import Tiffin
+from application.commands import ReportSilent
+from application.context import Context
+from application.execute import execute
+from application.gateways.payments.port import PaymentDeclined, PaymentUnavailable
+from application.store import StoreBusy
+from domain.errors import Refusal
+from domain.event import Meta
+
+log = logs.logger(__name__)
+
+LOOSE_SECONDS = 60.0
+"""No placing request lives this long: a hold without an order has been left behind."""
+LOOSE_AT_ONCE = 1_000
+PURGED_AT_ONCE = 5_000
+TICK_SECONDS = 0.25
+
+PURGES = {
+    "idempotency": "created_at < %(machine_now)s::timestamptz - interval '24 hours'",
+    "reactions": "state = 'done' AND finished_at < %(machine_now)s::timestamptz - interval '7 days'",
+    "sessions": "expires_at < %(machine_now)s::timestamptz",
+}
+"""Tables, and what of them may go."""
+PURGE = "DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {past} LIMIT %(limit)s))"
+PLACED = "SELECT originator_id FROM events WHERE originator_id = ANY(%(order_ids)s) AND originator_version = 1"
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A job and the machine time between two runs of it."""
+
+    every: timedelta
+    run: Callable[[Tiffin], None]
+
+
+def sweep_silent_drivers(tiffin: Tiffin) -> None:
+    """Report drivers of whom nothing was heard for too long."""
+    for region_id in tiffin.regions:
+        now, machine_now = tiffin.clock.now(), tiffin.clock.machine_now()
+        for silent in tiffin.positions.sweep(region_id, now=now, machine_now=machine_now):
+            command = ReportSilent(driver_id=silent.driver_id, last_seen_at=silent.last_seen_at)
+            try:
+                execute(tiffin, Context(meta=Meta(), now=now), command)
+            except Refusal as refusal:
+                log.info("silence not reported", driver_id=str(silent.driver_id), reason=str(refusal))
+
+
+def void_loose_holds(tiffin: Tiffin) -> None:
+    """Let go of money that is held for orders that were never appended."""
+    holds = tiffin.payments.loose_holds(untouched_seconds=LOOSE_SECONDS, limit=LOOSE_AT_ONCE)
+    if not holds:
+        return
+    placed = {row[0] for row in tiffin.side.run(PLACED, {"order_ids": [hold.order_id for hold in holds]})}
+    tiffin.payments.vouch([hold.payment_id for hold in holds if hold.order_id in placed])
+    for hold in holds:
+        if hold.order_id not in placed:
+            try:
+                tiffin.payments.void(hold.payment_id, key=f"void:{hold.order_id}")
+                log.info("hold without an order let go", payment_id=hold.payment_id)
+            except PaymentDeclined as refusal:
+                log.warning("hold without an order not let go", payment_id=hold.payment_id, reason=str(refusal))
+
+
+def purge(tiffin: Tiffin) -> None:
+    """Delete what is past its time, a handful at once."""
+    for table, past in PURGES.items():
+        statement = PURGE.format(table=table, past=past)
+        tiffin.side.run(statement, {"machine_now": tiffin.clock.machine_now(), "limit": PURGED_AT_ONCE})
+
+
+JOBS = (
+    Job(timedelta(seconds=1), sweep_silent_drivers),
+    Job(timedelta(seconds=5), void_loose_holds),
+    Job(timedelta(seconds=60), purge),
+)
+
+
+def run(tiffin: Tiffin, stopping: threading.Event, leading: threading.Event) -> None:
+    """Run every job when its time comes, as long as this process leads. A job that fails has its next run."""
+    due = dict.fromkeys(range(len(JOBS)), tiffin.clock.machine_now())
+    while not stopping.wait(TICK_SECONDS):
+        for number, job in enumerate(JOBS):
+            machine_now = tiffin.clock.machine_now()
+            if leading.is_set() and machine_now >= due[number]:
+                due[number] = machine_now + job.every
+                _run(tiffin, job)
+
+
+def _run(tiffin: Tiffin, job: Job) -> None:
+    try:
+        job.run(tiffin)
+    except (redis.RedisError, psycopg.OperationalError, StoreBusy, PaymentUnavailable) as error:
+        log.warning("clock job put off", job=job.run.__name__, error=str(error))
+    except Exception:
+        # One job's fault must not keep the others from their time.
+        log.exception("clock job failed", job=job.run.__name__)
