@@ -1,6 +1,9 @@
 """Drivers on duty and what matching weighs: shift, load, experience, answers to offers."""
 
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -22,6 +25,14 @@ from sqlalchemy import (
     text,
 )
 
+from domain.driver import events
+from domain.event import Event
+from domain.order import events as order_events
+from projections import rows
+from projections.log import Logged
+from projections.projection import Projection
+
+FIRST_RATING = 5.0
 METADATA = MetaData(schema="driver_board")
 DRIVERS = Table(
     "drivers",
@@ -131,3 +142,64 @@ def _board(day_start: datetime) -> Select[tuple[object, ...]]:
         .scalar_subquery()
     )
     return select(DRIVERS, today.label("deliveries_today"))
+
+
+def apply(connection: Connection, batch: Sequence[Logged]) -> None:
+    """Fold drivers' own events, and what became of the offers made to them."""
+    drivers = rows.Edits[UUID](DRIVERS)
+    counts: dict[UUID, Counter[str]] = {}
+    finished: list[rows.Document] = []
+    for logged in batch:
+        event, driver_id = logged.event, logged.stream_id
+        if isinstance(event, events.Registered):
+            drivers.add(driver_id, _registered(driver_id, event))
+        elif logged.topic.startswith("driver."):
+            changes = {"version": logged.version} | _CHANGES.get(type(event), {})
+            drivers.change(driver_id, {"driver_id": driver_id}, changes)
+        if (counted := _COUNTS.get(type(event))) is not None:
+            of, amounts = counted
+            counts.setdefault(of(logged), Counter()).update(amounts)
+        if isinstance(event, events.DeliveryFinished):
+            finished.append({"driver_id": driver_id, "order_id": event.order_id, "finished_at": logged.occurred_at})
+    drivers.write(connection)
+    rows.count(connection, DRIVERS, [{"driver_id": key} | dict(amounts) for key, amounts in counts.items()], _COUNTED)
+    rows.insert(connection, DELIVERIES, finished)
+
+
+PROJECTION = Projection("driver_board", METADATA, apply)
+
+
+def _registered(driver_id: UUID, event: events.Registered) -> rows.Document:
+    shared = {name: getattr(event, name) for name in event.__struct_fields__ if name in DRIVERS.c}
+    flags = dict.fromkeys(("on_shift", "silent", "suspended"), False)
+    return shared | flags | dict.fromkeys(_COUNTED, 0) | {"driver_id": driver_id, "version": 1, "rating": FIRST_RATING}
+
+
+def _own(logged: Logged) -> UUID:
+    return logged.stream_id
+
+
+def _asked(logged: Logged) -> UUID:
+    asked: Any = logged.event
+    driver_id: UUID = asked.driver_id
+    return driver_id
+
+
+_CHANGES: dict[type[Event], rows.Document] = {
+    events.ShiftStarted: {"on_shift": True, "silent": False},
+    events.ShiftEnded: {"on_shift": False, "silent": False},
+    events.WentSilent: {"silent": True},
+    events.CameBack: {"silent": False},
+    events.Suspended: {"suspended": True},
+    events.Reinstated: {"suspended": False},
+}
+_COUNTED = ("load", "deliveries", "offers_made", "offers_accepted", "offers_declined", "offers_expired")
+_COUNTS: dict[type[Event], tuple[Callable[[Logged], UUID], dict[str, int]]] = {
+    events.DeliveryTaken: (_own, {"load": 1}),
+    events.DeliveryReleased: (_own, {"load": -1}),
+    events.DeliveryFinished: (_own, {"load": -1, "deliveries": 1}),
+    order_events.DriverOffered: (_asked, {"offers_made": 1}),
+    order_events.DriverAssigned: (_asked, {"offers_accepted": 1}),
+    order_events.OfferDeclined: (_asked, {"offers_declined": 1}),
+    order_events.OfferExpired: (_asked, {"offers_expired": 1}),
+}

@@ -1,13 +1,20 @@
 """What each customer, restaurant and driver was told, newest first."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, Table, Text, Uuid, select
 from sqlalchemy import text as sql
 
+from domain.event import Event
+from domain.order import events
+from projections import rows
+from projections.log import Logged
 from projections.paging import Page, cut, read_cursor
+from projections.projection import Projection
 
 METADATA = MetaData(schema="inbox")
 ENTRIES = Table(
@@ -67,3 +74,102 @@ def unread(c: Connection, subject_id: UUID) -> int:
 def _read_to(c: Connection, subject_id: UUID) -> int:
     mark = sql("SELECT position FROM public.inbox_read_marks WHERE subject_id = :subject_id")
     return c.execute(mark, {"subject_id": subject_id}).scalar() or 0
+
+
+def apply(connection: Connection, batch: Sequence[Logged]) -> None:
+    """Write a message for each side that an event concerns; who the sides are is remembered per order."""
+    parties = rows.Edits[UUID](PARTIES)
+    told: list[rows.Document] = []
+    concerned = [logged for logged in batch if type(logged.event) in _CONCERNING]
+    known = _known_parties(connection, {logged.stream_id for logged in concerned})
+    for logged in concerned:
+        event, order_id = logged.event, logged.stream_id
+        key: rows.Document = {"order_id": order_id}
+        if isinstance(event, events.Placed):
+            known[order_id] = {name: getattr(event, name) for name in _NAMED} | {"driver_id": None}
+            parties.add(order_id, key | known[order_id])
+        if isinstance(event, events.DriverAssigned):
+            known[order_id]["driver_id"] = event.driver_id
+            parties.change(order_id, key, {"driver_id": event.driver_id})
+        told += (_entry(logged, known[order_id], message) for message in _MESSAGES.get(type(event), ()))
+        if isinstance(event, events.DriverUnassigned | events.Cancelled):
+            known[order_id]["driver_id"] = None
+            parties.change(order_id, key, {"driver_id": None})
+    parties.write(connection)
+    rows.insert(connection, ENTRIES, [entry for entry in told if entry["subject_id"] is not None])
+
+
+PROJECTION = Projection("inbox", METADATA, apply)
+
+_NAMED = ("customer_id", "restaurant_id", "restaurant_name")
+
+
+def _known_parties(connection: Connection, order_ids: set[UUID]) -> dict[UUID, rows.Document]:
+    columns = ("order_id", *_NAMED, "driver_id")
+    found = rows.fetch(connection, PARTIES, "order_id", order_ids, columns)
+    return {row[0]: dict(zip(columns[1:], row[1:], strict=True)) for row in found}
+
+
+class _Message(NamedTuple):
+    to: str
+    kind: str
+    text: str
+    """Filled in with the event's fields and `restaurant`, `driver` (first name)."""
+    link: str | None = None
+
+
+def _entry(logged: Logged, parties: rows.Document, message: _Message) -> rows.Document:
+    event: Any = logged.event
+    words = {name: getattr(event, name) for name in event.__struct_fields__}
+    driver = str(words.get("driver_name") or "").partition(" ")[0] or "Your driver"
+    reason = str(words.get("reason") or "no reason given")
+    words |= {"restaurant": parties["restaurant_name"], "driver": driver, "reason": reason}
+    asked = message.to == "asked_driver"
+    return {
+        "subject_id": event.driver_id if asked else parties[f"{message.to}_id"],
+        "position": logged.position,
+        "kind": message.kind,
+        "order_id": logged.stream_id,
+        "text": message.text.format_map(words),
+        "link": message.link and message.link.format(order_id=logged.stream_id),
+        "occurred_at": logged.occurred_at,
+    }
+
+
+_TRACKING = "/v1/orders/{order_id}/stream"
+_MESSAGES: dict[type[Event], tuple[_Message, ...]] = {
+    events.Placed: (
+        _Message("customer", "order_placed", "{restaurant} has your order and will answer soon."),
+        _Message("restaurant", "order_received", "A new order waits for your answer."),
+    ),
+    events.Confirmed: (_Message("customer", "order_confirmed", "{restaurant} confirmed your order."),),
+    events.Rejected: (_Message("customer", "order_rejected", "{restaurant} cannot take your order: {reason}."),),
+    events.PreparationStarted: (_Message("customer", "order_in_preparation", "{restaurant} is preparing your order."),),
+    events.ReadyForPickup: (_Message("driver", "order_ready", "The order at {restaurant} is ready for pick-up."),),
+    events.DriverOffered: (_Message("asked_driver", "delivery_offered", "A delivery from {restaurant} is offered to you."),),
+    events.OfferExpired: (_Message("asked_driver", "offer_expired", "The offer from {restaurant} has expired."),),
+    events.OfferWithdrawn: (
+        _Message("asked_driver", "offer_withdrawn", "The offer from {restaurant} was taken back: {reason}."),
+    ),
+    events.NoDriverFound: (
+        _Message("customer", "no_driver_available", "No driver is available yet; the search goes on."),
+    ),
+    events.DriverAssigned: (_Message("customer", "driver_assigned", "{driver} will bring your order."),),
+    events.DriverUnassigned: (
+        _Message("customer", "driver_changing", "Your driver cannot come; we are looking for another one."),
+        _Message("asked_driver", "delivery_withdrawn", "The delivery from {restaurant} was taken off you: {reason}."),
+    ),
+    events.DriverArrived: (_Message("restaurant", "driver_arrived", "The driver has arrived for an order."),),
+    events.PickedUp: (
+        _Message("customer", "order_picked_up", "Your order is on its way: follow it live.", _TRACKING),
+    ),
+    events.Delivered: (_Message("customer", "order_delivered", "Your order was delivered. Enjoy!"),),
+    events.Cancelled: (
+        _Message("customer", "order_cancelled", "Your order from {restaurant} was cancelled: {reason}."),
+        _Message("restaurant", "order_cancelled", "An order was cancelled: {reason}."),
+        _Message("driver", "delivery_cancelled", "The delivery from {restaurant} was cancelled: {reason}."),
+    ),
+    events.PaymentRefunded: (_Message("customer", "payment_refunded", "Your payment was returned."),),
+    events.ReviewRequested: (_Message("customer", "review_requested", "How was your order from {restaurant}?"),),
+}
+_CONCERNING = frozenset(_MESSAGES)

@@ -1,18 +1,24 @@
 """One order now: everything that its customer, restaurant, driver and support are shown."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import Column, Connection, DateTime, Float, Integer, MetaData, Table, Text, Uuid, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from domain.event import Role
+from domain.event import Event, Role
 from domain.geo import Position
+from domain.order import events
 from domain.order.events import CostBearer, Dropoff, EtaBreakdown, Line, Price
 from domain.order.state import DispatchStatus, PaymentStatus, Status
+from projections.log import Logged
+from projections.order_steps import moves
+from projections.projection import Projection
+from projections.rows import FIXED, Document, Edits
 
-FIXED = {"fixed": True}
 METADATA = MetaData(schema="order_details")
 ORDERS = Table(
     "orders",
@@ -143,3 +149,93 @@ def get(
         query = query.where(or_(ORDERS.c.driver_id == driver_id, offered))
     row = c.execute(query).mappings().one_or_none()
     return None if row is None else msgspec.convert(dict(row), OrderDetails)
+
+
+def apply(connection: Connection, batch: Sequence[Logged]) -> None:
+    """Fold events into one row per order."""
+    orders = Edits[UUID](ORDERS)
+    for logged in batch:
+        event, order_id, at = logged.event, logged.stream_id, logged.occurred_at
+        if isinstance(event, events.Placed):
+            orders.add(order_id, _placed(order_id, event, at))
+        elif (changes := _CHANGES.get(type(event))) is not None:
+            stamp = {"version": logged.version, "updated_at": at}
+            orders.change(order_id, {"order_id": order_id}, stamp | moves(event) | changes(event, at))
+    orders.write(connection)
+
+
+PROJECTION = Projection("order_details", METADATA, apply)
+
+
+def _placed(order_id: UUID, event: events.Placed, at: datetime) -> Document:
+    shared = {name: getattr(event, name) for name in event.__struct_fields__ if name in ORDERS.c}
+    return shared | moves(event) | {
+        "order_id": order_id,
+        "version": 1,
+        "payment_status": PaymentStatus.NONE,
+        "placed_at": at,
+        "eta_at": event.promised_at,
+        "updated_at": at,
+    }
+
+
+def _paid(status: PaymentStatus) -> Callable[[Any, datetime], Document]:
+    return lambda event, _at: {"payment_status": status, "payment_id": event.payment_id}
+
+
+def _stamped(*columns: str) -> Callable[[Any, datetime], Document]:
+    return lambda _event, at: dict.fromkeys(columns, at)
+
+
+def _no_offer(_event: Event, _at: datetime) -> Document:
+    return {"offer": None}
+
+
+def _offered(event: events.DriverOffered, _at: datetime) -> Document:
+    return {"offer": {name: getattr(event, name) for name in StandingOffer.__struct_fields__}}
+
+
+def _assigned(event: events.DriverAssigned, at: datetime) -> Document:
+    return {"offer": None, "driver_id": event.driver_id, "driver_name": event.driver_name, "driver_assigned_at": at}
+
+
+def _unassigned(_event: Event, _at: datetime) -> Document:
+    return dict.fromkeys(("driver_id", "driver_name", "driver_assigned_at", "driver_arrived_at"))
+
+
+def _cancelled(event: events.Cancelled, at: datetime) -> Document:
+    cancellation = {name: getattr(event, name) for name in Cancellation.__struct_fields__}
+    return {"cancelled_at": at, "cancellation": cancellation, "offer": None, "driver_id": None, "driver_name": None}
+
+
+_CHANGES: dict[type[Event], Callable[[Any, datetime], Document]] = {
+    events.Confirmed: lambda event, at: {"confirmed_at": at, "prep_seconds": event.prep_seconds},
+    events.Rejected: lambda event, at: {"rejected_at": at, "rejection_reason": event.reason},
+    events.PreparationStarted: _stamped("preparation_started_at"),
+    events.ReadyForPickup: _stamped("ready_at"),
+    events.MatchingStarted: _stamped(),
+    events.NoDriverFound: _stamped(),
+    events.DriverOffered: _offered,
+    events.OfferDeclined: _no_offer,
+    events.OfferExpired: _no_offer,
+    events.OfferWithdrawn: _no_offer,
+    events.DriverAssigned: _assigned,
+    events.DriverUnassigned: _unassigned,
+    events.DriverArrived: _stamped("driver_arrived_at"),
+    events.PickedUp: _stamped("picked_up_at"),
+    events.Delivered: _stamped("delivered_at"),
+    events.Completed: _stamped("completed_at"),
+    events.Cancelled: _cancelled,
+    events.EtaRevised: lambda event, _at: {
+        "eta_at": event.eta_at,
+        "eta_confidence": event.confidence,
+        "eta_breakdown": event.breakdown,
+    },
+    events.PaymentAuthorized: _paid(PaymentStatus.AUTHORIZED),
+    events.PaymentCaptured: _paid(PaymentStatus.CAPTURED),
+    events.PaymentVoided: _paid(PaymentStatus.VOIDED),
+    events.PaymentRefunded: _paid(PaymentStatus.REFUNDED),
+    events.PaymentFailed: _paid(PaymentStatus.FAILED),
+    events.ReviewRequested: _stamped("review_requested_at"),
+    events.NoteAdded: _stamped(),
+}

@@ -1,5 +1,6 @@
 """Orders by customer, by restaurant and by driver, support's search, the offers that stand and what drivers earned."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -21,17 +22,22 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
-    text,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from domain.driver import events as driver_events
+from domain.event import Event
 from domain.geo import Position
+from domain.order import events
 from domain.order.events import Dropoff
 from domain.order.state import DispatchStatus, Status
+from projections.log import Logged
+from projections.order_steps import OFFER_ENDS, moves
 from projections.paging import Page, cut, read_cursor
+from projections.projection import Projection
+from projections.rows import FIXED, Document, Edits, insert
 
-FIXED = {"fixed": True}
 METADATA = MetaData(schema="order_lists")
 ORDERS = Table(
     "orders",
@@ -317,3 +323,67 @@ def _mentions(text: str) -> ColumnElement[bool]:
         words = "".join(char if char.isalnum() else " " for char in text).split()
         query = " & ".join(f"{word}:*" for word in words)
         return _WORDS.op("@@")(func.to_tsquery(literal_column("'simple'"), query))
+
+
+def apply(connection: Connection, batch: Sequence[Logged]) -> None:
+    """Fold events into one row per order, one per standing offer and one per delivery paid."""
+    orders = Edits[UUID](ORDERS)
+    offers = Edits[UUID](OFFERS)
+    earned: list[Document] = []
+    for logged in batch:
+        event, key = logged.event, {"order_id": logged.stream_id}
+        if isinstance(event, driver_events.DeliveryFinished):
+            earned.append(_earned(logged.stream_id, event, logged.occurred_at))
+        elif isinstance(event, events.Placed):
+            orders.add(logged.stream_id, key | _placed(event, logged.occurred_at))
+        elif logged.topic.startswith("order."):
+            changes = {"version": logged.version} | _changes(event, logged.occurred_at)
+            orders.change(logged.stream_id, key, changes)
+        if isinstance(event, events.DriverOffered):
+            fields = {name: getattr(event, name) for name in event.__struct_fields__ if name in OFFERS.c}
+            offers.add(logged.stream_id, key | fields)
+        elif isinstance(event, OFFER_ENDS):
+            offers.remove(logged.stream_id, key)
+    orders.write(connection)
+    offers.write(connection)
+    insert(connection, EARNINGS, earned)
+
+
+PROJECTION = Projection("order_lists", METADATA, apply)
+
+
+def _placed(event: events.Placed, at: datetime) -> Document:
+    fields = {name: getattr(event, name) for name in event.__struct_fields__ if name in ORDERS.c}
+    prices = {name: getattr(event.price, name) for name in event.price.__struct_fields__ if name in ORDERS.c}
+    items = [{"name": line.name, "quantity": line.quantity, "notes": line.notes} for line in event.lines]
+    own = {"version": 1, "open": True, "items": items, "placed_at": at, "eta_at": event.promised_at}
+    return fields | prices | moves(event) | own
+
+
+def _changes(event: Event, at: datetime) -> Document:
+    changed: Document = moves(event)
+    match event:
+        case events.Confirmed():
+            changed |= {"confirmed_at": at, "prep_seconds": event.prep_seconds}
+        case events.ReadyForPickup():
+            changed["ready_at"] = at
+        case events.DriverAssigned():
+            changed |= {"driver_id": event.driver_id, "driver_name": event.driver_name}
+        case events.DriverUnassigned():
+            changed |= {"driver_id": None, "driver_name": None}
+        case events.PickedUp():
+            changed["picked_up_at"] = at
+        case events.Delivered():
+            changed |= {"delivered_at": at, "open": False}
+        case events.Rejected():
+            changed["open"] = False
+        case events.Cancelled():
+            changed |= {"open": False, "driver_id": None, "driver_name": None}
+        case events.EtaRevised():
+            changed["eta_at"] = event.eta_at
+    return changed
+
+
+def _earned(driver_id: UUID, event: driver_events.DeliveryFinished, at: datetime) -> Document:
+    fields = {name: getattr(event, name) for name in event.__struct_fields__}
+    return {"driver_id": driver_id, "finished_at": at} | fields

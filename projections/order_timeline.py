@@ -1,5 +1,6 @@
 """Everything that ever happened to an order: who, what, when, from where, and how long after the step before."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,8 +9,12 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Connection, DateTime, Integer, MetaData, Table, Text, Uuid, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from domain.event import Role
+from domain.event import REGISTRY, Role
 from domain.order.state import DispatchStatus, Status
+from projections import rows
+from projections.log import Logged
+from projections.order_steps import DISPATCH, STATUS
+from projections.projection import Projection
 
 METADATA = MetaData(schema="order_timeline")
 STEPS = Table(
@@ -61,5 +66,50 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 def steps(c: Connection, order_id: UUID, *, after_version: int = 0) -> list[Step]:
     """Tell an order's events after a version, oldest first; empty for an unknown order."""
-    rows = c.execute(select(STEPS).where(STEPS.c.order_id == order_id).order_by(STEPS.c.version)).mappings()
-    return [step for step in _told([dict(row) for row in rows]) if step.version > after_version]
+    query = select(STEPS).where(STEPS.c.order_id == order_id).order_by(STEPS.c.version)
+    told = _told([dict(row) for row in c.execute(query).mappings()])
+    return [step for step in told if step.version > after_version]
+
+
+def apply(connection: Connection, batch: Sequence[Logged]) -> None:
+    """Write one row per event of an order. What depends on the step before is worked out when it is read."""
+    rows.insert(connection, STEPS, [_step(logged) for logged in batch if logged.topic.startswith("order.")])
+
+
+PROJECTION = Projection("order_timeline", METADATA, apply)
+
+
+def _step(logged: Logged) -> rows.Document:
+    meta = logged.recorded.meta
+    return {
+        "order_id": logged.stream_id,
+        "version": logged.version,
+        "position": logged.position,
+        "topic": logged.topic,
+        "occurred_at": logged.occurred_at,
+        "recorded_at": logged.recorded_at,
+        "actor_type": meta.actor_type,
+        "actor_id": meta.actor_id,
+        "ip": meta.ip,
+        "user_agent": meta.user_agent,
+        "request_id": meta.request_id,
+        "correlation_id": meta.correlation_id,
+        "causation_id": meta.causation_id,
+        "data": logged.event,
+    }
+
+
+def _told(found: Sequence[rows.Document]) -> Iterator[Step]:
+    before: Step | None = None
+    for row in found:
+        kind = REGISTRY[row["topic"]]
+        status, dispatch = STATUS.get(kind), DISPATCH.get(kind)
+        comparison = {
+            "seconds_since_previous": before and (row["occurred_at"] - before.occurred_at).total_seconds(),
+            "status_before": before and before.status_after,
+            "dispatch_before": before and before.dispatch_after,
+            "status_after": status or (before and before.status_after),
+            "dispatch_after": dispatch or (before and before.dispatch_after),
+        }
+        before = msgspec.convert(row | comparison, Step)
+        yield before

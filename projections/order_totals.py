@@ -1,14 +1,25 @@
 """How many orders and offers there are: the figures of metrics and of the progress table."""
 
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, Uuid, select
+
+from domain.event import Event
+from domain.order import events
+from projections import rows
+from projections.log import Logged
+from projections.order_steps import OVER, STATUS
+from projections.projection import Projection
 
 METADATA = MetaData(schema="order_totals")
 COUNTS = Table(
     "counts",
     METADATA,
     Column("name", Text, primary_key=True),
-    Column("count", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
     postgresql_with={"fillfactor": 20},
 )
 ACTIVE = Table(
@@ -31,7 +42,7 @@ class OfferTotals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """`reached` counts orders that ever came to a status; `active` those in it now and not over."""
+    """`reached` counts orders that ever came to a status; `active` those in it now, unless nothing more will happen to them."""
 
     reached: dict[str, int]
     active: dict[str, int]
@@ -46,7 +57,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 def totals(c: Connection) -> Totals:
     """All counts at once."""
-    counts = {row.name: row.count for row in c.execute(select(COUNTS))}
+    counts = {row.name: row.amount for row in c.execute(select(COUNTS))}
     return Totals(
         reached=_under("reached.", counts),
         active=_under("active.", counts),
@@ -56,3 +67,54 @@ def totals(c: Connection) -> Totals:
 
 def _under(prefix: str, counts: dict[str, int]) -> dict[str, int]:
     return {name.removeprefix(prefix): count for name, count in counts.items() if name.startswith(prefix)}
+
+
+_OFFERS: dict[type[Event], str] = {
+    events.DriverOffered: "offers.made",
+    events.DriverAssigned: "offers.accepted",
+    events.OfferDeclined: "offers.declined",
+    events.OfferExpired: "offers.expired",
+    events.OfferWithdrawn: "offers.withdrawn",
+}
+
+
+def apply(connection: Connection, batch: Sequence[Logged]) -> None:
+    """Count what came and went; the statuses of active orders are kept to know where an order leaves from."""
+    counts: Counter[str] = Counter()
+    active = rows.Edits[UUID](ACTIVE)
+    moved = [logged for logged in batch if type(logged.event) in STATUS]
+    known = {logged.stream_id for logged in moved if logged.version > 1}
+    now = dict(rows.fetch(connection, ACTIVE, "order_id", known, ("order_id", "status")))
+    for logged in moved:
+        order_id, status = logged.stream_id, STATUS[type(logged.event)]
+        if order_id in now:
+            counts[f"active.{now[order_id]}"] -= 1
+        counts[f"reached.{status}"] += 1
+        if status in OVER:
+            now.pop(order_id, None)
+            active.remove(order_id, {"order_id": order_id})
+            continue
+        row = {"order_id": order_id, "status": status}
+        if order_id in now:
+            active.change(order_id, {"order_id": order_id}, row)
+        else:
+            active.add(order_id, row)
+        counts[f"active.{status}"] += 1
+        now[order_id] = status
+    counts.update(_OFFERS[type(logged.event)] for logged in batch if type(logged.event) in _OFFERS)
+    active.write(connection)
+    _add(connection, counts)
+
+
+PROJECTION = Projection("order_totals", METADATA, apply)
+
+
+def _add(connection: Connection, counts: Counter[str]) -> None:
+    deltas = {name: count for name, count in sorted(counts.items()) if count}
+    if deltas:
+        table = f"{rows.schema_of(connection, COUNTS)}.counts"
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} AS t SELECT * FROM unnest(%s::text[], %s::bigint[]) "
+            "ON CONFLICT (name) DO UPDATE SET amount = t.amount + excluded.amount",
+            (list(deltas), list(deltas.values())),
+        )

@@ -31,6 +31,7 @@ def write_cursor(*values: object) -> str:
 def read_cursor[T: tuple[Any, ...]](cursor: str, types: type[T]) -> T:
     """Unpack a sort key. Raises InvalidInput for anything that no page handed out."""
     try:
-        return msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=types)
+        key: T = msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=types)
     except (ValueError, msgspec.MsgspecError) as error:
         raise InvalidInput("cursor", "Send a next_cursor as a page gave it, or none for the first page.") from error
+    return key

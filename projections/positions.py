@@ -1,6 +1,6 @@
 """How far each projection has come."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -40,7 +40,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 def head(c: Connection) -> int:
     """The log's last position; 0 while it is empty."""
-    return c.execute(text("SELECT coalesce(max(position), 0) FROM public.events")).scalar_one()
+    return int(c.execute(text("SELECT coalesce(max(position), 0) FROM public.events")).scalar_one())
 
 
 def progress(c: Connection) -> list[Progress]:
@@ -56,8 +56,82 @@ def progress(c: Connection) -> list[Progress]:
 
 def of(c: Connection, names: Collection[str]) -> int:
     """The position that all the named read models have reached; 0 when one of them does not exist yet."""
-    query = select(POSITIONS.c.name, POSITIONS.c.position).where(
-        POSITIONS.c.name.in_(names), POSITIONS.c.state.in_(("live", "stopped"))
-    )
-    reached = {row.name: row.position for row in c.execute(query)}
+    reached = everywhere(c)
     return min((reached.get(name, 0) for name in names), default=0)
+
+
+def everywhere(c: Connection) -> dict[str, int]:
+    """The position of every projection that can be read, by name."""
+    query = select(POSITIONS.c.name, POSITIONS.c.position).where(POSITIONS.c.state.in_(("live", "stopped")))
+    return {row.name: row.position for row in c.execute(query)}
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A generation whose position row this transaction has locked."""
+
+    name: str
+    generation: int
+    position: int
+
+
+def hold(c: Connection, names: Sequence[str], state: State = "live") -> list[Held]:
+    """Lock the positions of the named projections in a state, in a fixed order, until the transaction ends."""
+    found = c.exec_driver_sql(_HOLD, (list(names), state))
+    return [Held(*row) for row in found]
+
+
+def move(c: Connection, held: Sequence[Held], position: int) -> None:
+    """Set locked positions."""
+    c.exec_driver_sql(_MOVE, (position, [row.name for row in held], [row.generation for row in held]))
+
+
+def move_and_tell(c: Connection, held: Sequence[Held], position: int) -> None:
+    """Set locked positions and, once committed, tell who waits for them."""
+    names, generations = [row.name for row in held], [row.generation for row in held]
+    c.exec_driver_sql(_MOVE_AND_TELL, (position, names, generations, CHANNEL, f"{' '.join(names)}:{position}"))
+
+
+def stop(c: Connection, name: str, error: str) -> None:
+    """Record why a projection cannot go on."""
+    c.exec_driver_sql(_STOP, (error[:2_000], name))
+
+
+def resume(c: Connection, name: str | None = None, *, stopped_for_seconds: float = 0.0) -> list[str]:
+    """Let stopped projections, or the named one, try again; names those that will."""
+    return list(c.exec_driver_sql(_RESUME, (stopped_for_seconds, name, name)).scalars())
+
+
+def live(c: Connection) -> Mapping[str, int]:
+    """The position of every live generation of a PostgreSQL projection, by name."""
+    rows = c.exec_driver_sql("SELECT name, position FROM public.projection_positions WHERE state = 'live' AND generation > 0")
+    return {row.name: row.position for row in rows}
+
+
+def copy(c: Connection, name: str, position: int, error: str | None = None) -> None:
+    """Note where a follower is (generation 0), and why it stopped if it did."""
+    c.exec_driver_sql(_COPY, (name, position, "live" if error is None else "stopped", error and error[:2_000]))
+
+
+_HOLD = """
+SELECT name, generation, position FROM public.projection_positions
+WHERE name = ANY(%s) AND state = %s ORDER BY name FOR UPDATE
+"""
+_MOVE = """
+UPDATE public.projection_positions SET position = %s, error = NULL, updated_at = clock_timestamp()
+WHERE (name, generation) IN (SELECT * FROM unnest(%s::text[], %s::integer[]))
+"""
+_MOVE_AND_TELL = f"WITH moved AS ({_MOVE} RETURNING 1) SELECT pg_notify(%s, %s) FROM (SELECT count(*) FROM moved) AS once"
+_STOP = """
+UPDATE public.projection_positions SET state = 'stopped', error = %s, updated_at = clock_timestamp()
+WHERE name = %s AND state = 'live'
+"""
+_RESUME = """
+UPDATE public.projection_positions SET state = 'live', updated_at = clock_timestamp()
+WHERE state = 'stopped' AND generation > 0 AND updated_at <= clock_timestamp() - make_interval(secs => %s)
+AND (%s::text IS NULL OR name = %s) RETURNING name
+"""
+_COPY = """
+INSERT INTO public.projection_positions (name, generation, position, state, error) VALUES (%s, 0, %s, %s, %s)
+ON CONFLICT (name, generation) DO UPDATE SET position = excluded.position, state = excluded.state,
+error = excluded.error, updated_at = clock_timestamp()
+"""

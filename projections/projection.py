@@ -21,6 +21,8 @@ class Projection(msgspec.Struct, frozen=True):
     name: str
     metadata: MetaData
     apply: Apply
+    before_commit: Callable[[Sequence[Logged]], None] | None = None
+    """Told of each batch just before it becomes visible, to purge a cache; failing here stops nothing."""
 
 
 class Follower(Protocol):
@@ -40,7 +42,7 @@ class Follower(Protocol):
 
         Asked before every batch and every second while idle. Where rows are missing (FLUSHALL, a new server) it
         reloads first, from other read models through `connection`; one that wants no history answers
-        `projections.log.head(connection)` the first time.
+        `projections.positions.head(connection)` the first time.
         """
         ...
 

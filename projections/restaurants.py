@@ -1,5 +1,6 @@
 """Restaurants and what they cook: near a point, one by one, with their menus."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from math import cos, degrees, radians
 from uuid import UUID
@@ -29,7 +30,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from domain.geo import EARTH_RADIUS_M, Position
+from domain.restaurant import events
+from projections.log import Logged
 from projections.paging import Page, cut, read_cursor
+from projections.projection import Projection
+from projections.rows import Document, Edits
 
 METADATA = MetaData(schema="restaurants")
 RESTAURANTS = Table(
@@ -198,3 +203,58 @@ def _distance_m(position: Position) -> ColumnElement[float]:
         func.radians(lat)
     ) * func.power(func.sin(func.radians(lon - position.lon) / 2), 2)
     return 2 * EARTH_RADIUS_M * func.asin(func.least(1.0, func.sqrt(half)))
+
+
+def apply(connection: Connection, batch: Sequence[Logged]) -> None:
+    """Fold restaurants' events into their row and their menu's rows."""
+    restaurants = Edits[UUID](RESTAURANTS)
+    dishes = Edits[UUID](MENU)
+    for logged in batch:
+        event, restaurant_id = logged.event, logged.stream_id
+        if isinstance(event, events.Registered):
+            restaurants.add(restaurant_id, _registered(restaurant_id, event))
+        elif logged.topic.startswith("restaurant."):
+            changes = {"version": logged.version} | _changes(event)
+            restaurants.change(restaurant_id, {"restaurant_id": restaurant_id}, changes)
+            _fold_dish(dishes, logged)
+    restaurants.write(connection)
+    dishes.write(connection)
+
+
+PROJECTION = Projection("restaurants", METADATA, apply)
+
+
+def _registered(restaurant_id: UUID, event: events.Registered) -> Document:
+    shared = {name: getattr(event, name) for name in event.__struct_fields__ if name in RESTAURANTS.c}
+    place = {"lat": event.position.lat, "lon": event.position.lon}
+    return shared | place | {"restaurant_id": restaurant_id, "version": 1, "open": False, "paused_until": None}
+
+
+def _changes(event: object) -> Document:
+    match event:
+        case events.DetailsChanged():
+            return {name: getattr(event, name) for name in event.__struct_fields__}
+        case events.Opened():
+            return {"open": True, "paused_until": None}
+        case events.Closed():
+            return {"open": False, "paused_until": None}
+        case events.Paused():
+            return {"paused_until": event.until}
+    return {}
+
+
+def _fold_dish(dishes: Edits[UUID], logged: Logged) -> None:
+    event = logged.event
+    match event:
+        case events.MenuItemAdded():
+            key = {"restaurant_id": logged.stream_id, "item_id": event.item_id}
+            fields = {name: getattr(event, name) for name in event.__struct_fields__}
+            dishes.add(event.item_id, key | fields | {"available": True, "added_at_version": logged.version})
+        case events.MenuItemChanged():
+            key = {"restaurant_id": logged.stream_id, "item_id": event.item_id}
+            dishes.change(event.item_id, key, {name: getattr(event, name) for name in event.__struct_fields__})
+        case events.MenuItemRemoved():
+            dishes.remove(event.item_id, {"restaurant_id": logged.stream_id, "item_id": event.item_id})
+        case events.ItemSoldOut() | events.ItemRestocked():
+            key = {"restaurant_id": logged.stream_id, "item_id": event.item_id}
+            dishes.change(event.item_id, key, {"available": isinstance(event, events.ItemRestocked)})

@@ -1,0 +1,218 @@
+"""Lanes: threads that take events from the feed, or read them alone while they are behind, into their projections."""
+
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from projections import batches, log, positions
+from projections.batches import is_transient
+from projections.generations import driver
+from projections.log import Feed, Logged, Unreadable
+from projections.projection import Follower, Projection
+
+BATCH = 1_000
+"""Events per transaction."""
+NEAR = 1_000
+"""A projection no further behind than this joins the head's lane, which goes back that far for it once."""
+IDLE_SECONDS = 1.0
+RETRY_SECONDS = 0.5
+STOPPED_SECONDS = 30.0
+"""After so long a stopped projection tries again: its cause may be gone."""
+
+_LOG = structlog.get_logger("projections")
+
+
+class Lane(threading.Thread):
+    """A thread with one connection that works until the feed closes, and begins anew when something breaks."""
+
+    def __init__(self, name: str, engine: Engine, feed: Feed) -> None:
+        """`engine` gives this thread its connection."""
+        super().__init__(name=f"lane {name}", daemon=True)
+        self.engine = engine
+        self.feed = feed
+
+    def run(self) -> None:
+        """Work; connect again after an error."""
+        while not self.feed.closed:
+            try:
+                with self.engine.connect() as connection:
+                    self.work(connection)
+                return
+            except Exception as error:
+                if is_transient(error):
+                    _LOG.warning("lane interrupted", lane=self.name, error=str(error))
+                else:
+                    _LOG.exception("lane broke", lane=self.name)
+                self.feed.pause(RETRY_SECONDS)
+
+    @abstractmethod
+    def work(self, connection: Connection) -> None:
+        """Apply batch after batch until the feed closes."""
+
+    def take(self, connection: Connection, position: int) -> Sequence[Logged]:
+        """Get the events after a position: the shared ones at the head, read alone further back."""
+        shared = self.feed.after(position, BATCH)
+        if shared is not None:
+            return shared
+        with connection.begin():
+            return log.read(driver(connection), position, BATCH)
+
+
+class TableLane(Lane):
+    """Projections in PostgreSQL that stand near each other: one transaction a batch for all of them.
+
+    When it fails, each of them repeats the batch in a transaction of its own, so that only the one at fault stops.
+    """
+
+    def __init__(
+        self, name: str, engine: Engine, feed: Feed, *, on_near: Callable[[Projection, int], None] | None = None
+    ) -> None:
+        """With `on_near` the lane is for one that lags: near the head it hands it over and ends."""
+        super().__init__(name, engine, feed)
+        self._on_near = on_near
+        self._guard = threading.Lock()
+        self._members: dict[str, Projection] = {}
+        self._reached: dict[str, int] = {}
+
+    def admit(self, projection: Projection, position: int) -> None:
+        """Take in one more projection, from the next batch on."""
+        with self._guard:
+            self._members = self._members | {projection.name: projection}
+            self._reached = self._reached | {projection.name: position}
+
+    @property
+    def reached(self) -> dict[str, int]:
+        """The members' positions by name."""
+        return self._reached
+
+    def work(self, connection: Connection) -> None:
+        """Apply batch after batch; wait for events at the head."""
+        self._look_up(connection, self._reached)
+        while not self.feed.closed:
+            if not self._reached:
+                if self._on_near is not None:
+                    return
+                self.feed.wait(self.feed.end, IDLE_SECONDS)
+                continue
+            start = min(self._reached.values())
+            if self._on_near is not None and self.feed.end - start <= NEAR:
+                for name, projection in self._members.items():
+                    self._on_near(projection, self._reached[name])
+                return
+            if not self._step(connection, start):
+                self.feed.wait(start, IDLE_SECONDS)
+
+    def _step(self, connection: Connection, start: int) -> bool:
+        """Apply one batch; False when there is none."""
+        try:
+            events = self.take(connection, start)
+        except Unreadable as error:
+            self._stop(connection, [name for name, position in self._reached.items() if position == start], str(error))
+            return True
+        if events:
+            self._advance(connection, events)
+        return bool(events)
+
+    def _advance(self, connection: Connection, events: Sequence[Logged]) -> None:
+        members = self._members
+        try:
+            reached = batches.apply(connection, list(members.values()), events)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            for projection in members.values():
+                self._advance_alone(connection, projection, events)
+        else:
+            self._note(reached)
+            if len(reached) < len(members):
+                self._look_up(connection, members.keys() - reached.keys())
+
+    def _advance_alone(self, connection: Connection, projection: Projection, events: Sequence[Logged]) -> None:
+        """Apply a batch to one projection, halving it down to the event that fails; there it stops."""
+        try:
+            self._note(batches.apply(connection, [projection], events))
+        except Exception as error:
+            if is_transient(error):
+                raise
+            if len(events) == 1:
+                at = events[0]
+                _LOG.exception("projection stopped", projection=projection.name, position=at.position, topic=at.topic)
+                why = f"event {at.position} ({at.topic}): {type(error).__name__}: {error}"
+                self._stop(connection, [projection.name], why)
+                return
+            middle = len(events) // 2
+            self._advance_alone(connection, projection, events[:middle])
+            if projection.name in self._reached:
+                self._advance_alone(connection, projection, events[middle:])
+
+    def _note(self, reached: dict[str, int]) -> None:
+        with self._guard:
+            self._reached = self._reached | reached
+
+    def _look_up(self, connection: Connection, names: Iterable[str]) -> None:
+        """Read positions afresh: after a new connection, or when a rebuild has put another generation in place."""
+        with connection.begin():
+            live = positions.live(connection)
+        self._note({name: live[name] for name in names if name in live})
+        self._drop([name for name in names if name not in live])
+
+    def _stop(self, connection: Connection, names: Iterable[str], error: str) -> None:
+        with connection.begin():
+            for name in names:
+                positions.stop(connection, name, error)
+        self._drop(names)
+
+    def _drop(self, names: Iterable[str]) -> None:
+        with self._guard:
+            gone = set(names)
+            self._reached = {name: position for name, position in self._reached.items() if name not in gone}
+            self._members = {name: member for name, member in self._members.items() if name not in gone}
+
+
+class FollowerLane(Lane):
+    """One follower: its rows and position are elsewhere; a copy of the position is kept for who looks."""
+
+    def __init__(self, follower: Follower, engine: Engine, feed: Feed) -> None:
+        """The follower is used by this thread alone."""
+        super().__init__(follower.name, engine, feed)
+        self._follower = follower
+        self._position = 0
+        self._copied = (-1, 0.0)
+
+    def work(self, connection: Connection) -> None:
+        """Apply batch after batch; when one fails, record why and try again much later."""
+        while not self.feed.closed:
+            try:
+                busy = self._step(connection)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                _LOG.exception("projection stopped", projection=self._follower.name)
+                with connection.begin():
+                    positions.copy(connection, self._follower.name, self._position, f"{type(error).__name__}: {error}")
+                self.feed.pause(STOPPED_SECONDS)
+                continue
+            self._copy(connection)
+            if not busy:
+                self.feed.wait(self._position, IDLE_SECONDS)
+
+    def _step(self, connection: Connection) -> bool:
+        with connection.begin():
+            self._position = self._follower.position(connection)
+        events = self.take(connection, self._position)
+        if events:
+            self._follower.apply(events)
+            self._position = events[-1].position
+        return bool(events)
+
+    def _copy(self, connection: Connection) -> None:
+        position, at = self._copied
+        now = time.monotonic()
+        if position != self._position and now - at >= IDLE_SECONDS:
+            with connection.begin():
+                positions.copy(connection, self._follower.name, self._position)
+            self._copied = (self._position, now)

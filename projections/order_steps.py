@@ -1,0 +1,55 @@
+"""What each event makes of an order's status and dispatch, for folds that see events and not the aggregate.
+
+`tests/projections/test_order_steps.py` holds this table against `domain.order.evolve`.
+"""
+
+from domain.event import Event
+from domain.order import events
+from domain.order.state import DispatchStatus, Status
+
+STATUS: dict[type[Event], Status] = {
+    events.Placed: Status.PLACED,
+    events.Confirmed: Status.CONFIRMED,
+    events.Rejected: Status.REJECTED,
+    events.PreparationStarted: Status.PREPARING,
+    events.ReadyForPickup: Status.READY_FOR_PICKUP,
+    events.PickedUp: Status.PICKED_UP,
+    events.Delivered: Status.DELIVERED,
+    events.Completed: Status.COMPLETED,
+    events.Cancelled: Status.CANCELLED,
+}
+"""The status after the event; other events leave it as it was."""
+
+DISPATCH: dict[type[Event], DispatchStatus] = {
+    events.Placed: DispatchStatus.IDLE,
+    events.MatchingStarted: DispatchStatus.SEARCHING,
+    events.DriverOffered: DispatchStatus.OFFERED,
+    events.OfferDeclined: DispatchStatus.SEARCHING,
+    events.OfferExpired: DispatchStatus.SEARCHING,
+    events.OfferWithdrawn: DispatchStatus.SEARCHING,
+    events.NoDriverFound: DispatchStatus.SEARCHING,
+    events.DriverAssigned: DispatchStatus.ASSIGNED,
+    events.DriverUnassigned: DispatchStatus.SEARCHING,
+    events.DriverArrived: DispatchStatus.AT_RESTAURANT,
+    events.PickedUp: DispatchStatus.ON_THE_WAY,
+    events.Delivered: DispatchStatus.DONE,
+    events.Cancelled: DispatchStatus.IDLE,
+}
+"""The dispatch status after the event; other events leave it as it was."""
+
+OFFER_ENDS = (events.OfferDeclined, events.OfferExpired, events.OfferWithdrawn, events.DriverAssigned, events.Cancelled)
+"""After these no offer stands."""
+
+OVER = frozenset({Status.COMPLETED, Status.REJECTED, Status.CANCELLED})
+"""Nothing more will happen to an order here but money and notes."""
+
+
+def moves(event: Event) -> dict[str, str]:
+    """The status and dispatch that an event sets, by name; empty for one that sets neither."""
+    moved: dict[str, str] = {}
+    status, dispatch = STATUS.get(type(event)), DISPATCH.get(type(event))
+    if status is not None:
+        moved["status"] = status.value
+    if dispatch is not None:
+        moved["dispatch"] = dispatch.value
+    return moved

@@ -1,0 +1,177 @@
+"""The projector: one process leads and runs every projection, others stand by.
+
+The leader's own thread listens to the log, reads and decodes each batch once and feeds it to the lanes. Every second it
+also looks for projections that no lane has: stopped ones that may try again, or any that an operator resumed.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import psycopg
+import structlog
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
+from sqlalchemy.exc import DBAPIError
+
+from projections import generations, log, positions
+from projections.batches import is_transient
+from projections.generations import driver
+from projections.lanes import BATCH, IDLE_SECONDS, NEAR, STOPPED_SECONDS, FollowerLane, Lane, TableLane
+from projections.log import Feed
+from projections.projection import Follower, Projection
+
+LEADER_LOCK = 7_010
+STANDBY_SECONDS = 1
+LISTEN_SECONDS = 0.2
+"""How soon the reader notices that it is to stop."""
+RETRY_SECONDS = 0.5
+JOIN_SECONDS = 6.0
+
+_LOG = structlog.get_logger("projections")
+
+
+def run(
+    database_url: str,
+    projections: Sequence[Projection],
+    followers: Sequence[Follower] = (),
+    *,
+    stopping: threading.Event,
+    on_lead: Callable[[], None] | None = None,
+) -> None:
+    """Lead or stand by until `stopping` is set; then finish the batches at hand and return.
+
+    `on_lead` is told each time this process begins to lead. Lost connections are made anew.
+    """
+    engine = open_engine(database_url)
+    while not stopping.is_set():
+        try:
+            with _leadership(engine, stopping) as connection:
+                if connection is not None:
+                    _LOG.info("projector leads")
+                    if on_lead is not None:
+                        on_lead()
+                    Leader(engine, connection, projections, followers).lead(stopping)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            _LOG.warning("projector interrupted", error=str(error))
+            stopping.wait(RETRY_SECONDS)
+
+
+def open_engine(database_url: str) -> Engine:
+    """Connections for folds, each owned by one thread.
+
+    Commits do not wait for the disk: rows and position are lost together in a crash, and come again from the log.
+    """
+    options = {
+        "timezone": "UTC",
+        "synchronous_commit": "off",
+        "statement_timeout": "30s",
+        "lock_timeout": "5s",
+        "idle_in_transaction_session_timeout": "60s",
+        "jit": "off",
+    }
+    return create_engine(
+        make_url(database_url).set(drivername="postgresql+psycopg"),
+        poolclass=NullPool,
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "tiffin projector",
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+        },
+    )
+
+
+class Leader:
+    """The lanes of the leading process, and the reader that feeds them."""
+
+    def __init__(
+        self, engine: Engine, connection: Connection, projections: Sequence[Projection], followers: Sequence[Follower]
+    ) -> None:
+        """`connection` commits by itself and holds the leader's lock; losing it ends the leadership."""
+        self._engine = engine
+        self._connection = connection
+        self._projections = {projection.name: projection for projection in projections}
+        with engine.connect() as preparing:
+            generations.ensure(preparing, projections)
+        positions.resume(connection)
+        self._feed = Feed(positions.head(connection))
+        self._main = TableLane("tables", engine, self._feed)
+        self._behind: dict[str, TableLane] = {}
+        self._followers = [FollowerLane(follower, engine, self._feed) for follower in followers]
+
+    def lead(self, stopping: threading.Event) -> None:
+        """Read and feed until told to stop; then let the lanes finish their batch."""
+        self._assign()
+        lanes: list[Lane] = [self._main, *self._followers]
+        for lane in lanes:
+            lane.start()
+        try:
+            self._follow(stopping)
+        finally:
+            self._feed.close()
+            deadline = time.monotonic() + JOIN_SECONDS
+            for lane in [*lanes, *self._behind.values()]:
+                lane.join(max(0.0, deadline - time.monotonic()))
+
+    def _follow(self, stopping: threading.Event) -> None:
+        reader = driver(self._connection)
+        reader.execute(f"LISTEN {log.CHANNEL}")
+        looked = time.monotonic()
+        while not stopping.is_set():
+            self._read(reader)
+            for _ in reader.notifies(timeout=LISTEN_SECONDS, stop_after=1):
+                pass
+            if time.monotonic() - looked >= IDLE_SECONDS:
+                looked = time.monotonic()
+                self._assign()
+
+    def _read(self, reader: "psycopg.Connection[tuple[object, ...]]") -> None:
+        """Publish what is new; the time-out of listening makes this the poll as well."""
+        while True:
+            try:
+                events = log.read(reader, self._feed.end, BATCH)
+            except log.Unreadable:
+                self._feed.block()
+                return
+            if events:
+                self._feed.publish(events)
+            if len(events) < BATCH:
+                return
+
+    def _assign(self) -> None:
+        """Give every live projection that has no lane one: the main lane, or its own while it is far behind."""
+        for name in positions.resume(self._connection, stopped_for_seconds=STOPPED_SECONDS):
+            _LOG.info("projection tries again", projection=name)
+        live = positions.live(self._connection)
+        taken = {*self._main.reached, *(name for lane in self._behind.values() for name in lane.reached)}
+        here = min(self._main.reached.values(), default=max(live.values(), default=0))
+        for name, position in live.items():
+            if name in taken or name not in self._projections:
+                continue
+            if here - position <= NEAR:
+                self._main.admit(self._projections[name], position)
+                continue
+            lane = TableLane(name, self._engine, self._feed, on_near=self._main.admit)
+            lane.admit(self._projections[name], position)
+            self._behind[name] = lane
+            lane.start()
+
+
+@contextmanager
+def _leadership(engine: Engine, stopping: threading.Event) -> Iterator[Connection | None]:
+    """Wait for the leader's lock; None when told to stop first. The lock goes with the connection."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"SET lock_timeout = '{STANDBY_SECONDS}s'")
+        while not stopping.is_set():
+            try:
+                # Waiting inside the server takes over the moment the leader is gone.
+                connection.exec_driver_sql("SELECT pg_advisory_lock(%s)", (LEADER_LOCK,))
+            except DBAPIError as error:
+                if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                    raise
+                continue
+            yield connection
+            return
+        yield None
