@@ -8,6 +8,7 @@ import importlib.util
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -80,22 +81,13 @@ def stop(folder: Path) -> None:
 
 
 def running(folder: Path) -> bool:
-    """Whether the server in `folder` runs. A pid file that a crash left behind is removed."""
+    """Whether the server in `folder` runs."""
     data = folder.resolve() / "data"
-    pid_file = data / "postmaster.pid"
     try:
-        pid = int(pid_file.read_text().split("\n", 1)[0])
-    except (FileNotFoundError, ValueError):
+        process = psutil.Process(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
+        return process.status() != psutil.STATUS_ZOMBIE and str(data) in process.cmdline()
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         return False
-    try:
-        process = psutil.Process(pid)
-        alive = process.status() != psutil.STATUS_ZOMBIE and str(data) in process.cmdline()
-    except psutil.NoSuchProcess:
-        alive = False
-    if not alive:
-        # Another process may have got the number since, and PostgreSQL would refuse to start because of it.
-        pid_file.unlink(missing_ok=True)
-    return alive
 
 
 def address(folder: Path, database: str = DATABASE) -> str:
@@ -129,6 +121,7 @@ def _start(folder: Path, data: Path, *, durable: bool) -> None:
     sockets = _socket_folder(folder)
     if sockets != folder:
         make_private(sockets)
+    _clear_after_crash(data, sockets)
     configuration = CONFIGURATION | {"unix_socket_directories": f"'{sockets}'"}
     if not durable:
         configuration |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -139,22 +132,58 @@ def _start(folder: Path, data: Path, *, durable: bool) -> None:
     _control(folder, "start", "-w", "-t", str(START_SECONDS), "-l", str(folder / "log"), seconds=START_SECONDS + 5)
 
 
+def _clear_after_crash(data: Path, sockets: Path) -> None:
+    """Remove the lock files of a killed server; their number may be another process's by now, which stops a start.
+
+    They also keep a new server away from the old one's sessions, so those are ended first.
+    """
+    locks = [data / "postmaster.pid", sockets / ".s.PGSQL.5432.lock"]
+    if not any(lock.exists() for lock in locks):
+        return
+    sessions = [process for process in psutil.process_iter() if _works_in(process, data)]
+    for session in sessions:
+        with suppress(psutil.NoSuchProcess):
+            session.kill()
+    _, stubborn = psutil.wait_procs(sessions, timeout=STOP_SECONDS)
+    if stubborn:
+        raise EngineFailed(f"Processes of a killed PostgreSQL still use {data}: end {[s.pid for s in stubborn]} first.")
+    for lock in locks:
+        lock.unlink(missing_ok=True)
+
+
+def _works_in(process: psutil.Process, data: Path) -> bool:
+    """Whether this is one of the processes of the server in `data`: all of them have it as their folder."""
+    try:
+        return (
+            process.status() != psutil.STATUS_ZOMBIE
+            and process.cwd() == str(data)
+            and process.name().startswith("postgres")
+        )
+    except psutil.Error:
+        # Gone meanwhile, or another user's.
+        return False
+
+
 def _control(folder: Path, *arguments: str, seconds: float) -> None:
     command = [str(binaries() / "pg_ctl"), "--silent", "--pgdata", str(folder / "data"), *arguments]
-    # Pipes would be kept open by the server that pg_ctl leaves behind, and reading them would never end.
-    done = subprocess.run(  # noqa: S603 - our own binary, no shell
-        command,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        timeout=seconds,
-        cwd=folder,
-        start_new_session=True,
-        **run_as(),
-    )
-    if done.returncode != 0:
-        raise EngineFailed(f"PostgreSQL: {arguments[0]} failed; the end of its log:\n{_log_end(folder)}")
+    # A file, as the server that pg_ctl leaves behind would keep a pipe open, and reading that would never end.
+    with tempfile.TemporaryFile("w+") as said:
+        done = subprocess.run(  # noqa: S603 - our own binary, no shell
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            timeout=seconds,
+            cwd=folder,
+            start_new_session=True,
+            **run_as(),
+        )
+        if done.returncode != 0:
+            said.seek(0)
+            raise EngineFailed(
+                f"PostgreSQL: {arguments[0]} failed: {said.read().strip()}\nThe end of its log:\n{_log_end(folder)}"
+            )
 
 
 def _log_end(folder: Path) -> str:
