@@ -31,8 +31,7 @@ def quote(
     now: datetime,
 ) -> Quoted:
     """Price a basket as of now. Raises NotFound and what `domain.pricing.quote` refuses."""
-    with tiffin.reads.connect() as connection:
-        restaurant = restaurant_cache.for_placing(tiffin.valkey, connection, restaurant_id)
+    restaurant = restaurant_cache.for_placing(tiffin.valkey, tiffin.reads, restaurant_id)
     if restaurant is None:
         raise NotFound("restaurant", restaurant_id)
     region = tiffin.regions[restaurant.region]

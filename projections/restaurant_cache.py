@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 import redis
-from sqlalchemy import Connection
+from sqlalchemy import Engine
 
 from domain.restaurant.state import MenuItem, Restaurant
 from projections import restaurants
@@ -18,16 +18,19 @@ _PURGED = b"-"
 _CODEC = msgspec.msgpack.Decoder(Restaurant)
 
 
-def for_placing(valkey: "redis.Redis", c: Connection, restaurant_id: UUID) -> Restaurant | None:
-    """A restaurant with its menu, from the cache or, when it has none or Valkey is away, from the read model."""
+def for_placing(valkey: "redis.Redis", reads: Engine, restaurant_id: UUID) -> Restaurant | None:
+    """A restaurant with its menu, from the cache or, when it has none or Valkey is away, from the read model.
+
+    Only then a connection of `reads` is taken: what is cached costs one round trip.
+    """
     key = _key(restaurant_id)
     try:
         cached = valkey.get(key)
     except redis.RedisError:
-        return _read(c, restaurant_id)
+        return _read(reads, restaurant_id)
     if isinstance(cached, bytes) and cached != _PURGED:
         return _CODEC.decode(cached)
-    found = _read(c, restaurant_id)
+    found = _read(reads, restaurant_id)
     if found is not None and cached is None:
         try:
             valkey.set(key, msgspec.msgpack.encode(found), ex=TTL_SECONDS, nx=True)
@@ -48,10 +51,12 @@ def _key(restaurant_id: UUID) -> str:
     return f"restaurant:{restaurant_id}"
 
 
-def _read(c: Connection, restaurant_id: UUID) -> Restaurant | None:
-    found = restaurants.get(c, restaurant_id)
-    if found is None:
-        return None
-    items = (msgspec.convert(item, MenuItem, from_attributes=True) for item in restaurants.menu(c, restaurant_id))
+def _read(reads: Engine, restaurant_id: UUID) -> Restaurant | None:
+    with reads.connect() as c:
+        found = restaurants.get(c, restaurant_id)
+        if found is None:
+            return None
+        menu = restaurants.menu(c, restaurant_id)
+    items = (msgspec.convert(item, MenuItem, from_attributes=True) for item in menu)
     fields = {name: getattr(found, name) for name in found.__struct_fields__ if name != "restaurant_id"}
     return Restaurant(id=restaurant_id, menu={item.item_id: item for item in items}, **fields)

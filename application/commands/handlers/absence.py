@@ -36,7 +36,7 @@ def release_absent(tiffin: Tiffin, ctx: Context, command: ReleaseAbsentDriver) -
 
 def _withdrawn(tiffin: Tiffin, ctx: Context, driver: Driver, reason: str) -> list[Decided]:
     """Find the offers in the read model; one that it does not show yet expires by itself."""
-    with tiffin.engine.connect() as connection:
+    with tiffin.reads.connect() as connection:
         offers = order_lists.offers_for(connection, driver.id)
     found = [tiffin.store.load(ORDER, offer.order_id) for offer in offers]
     return [

@@ -58,8 +58,7 @@ def place(tiffin: Tiffin, ctx: Context, command: PlaceOrder) -> Receipt:
 
 
 def _restaurant(tiffin: Tiffin, command: PlaceOrder) -> Restaurant:
-    with tiffin.engine.connect() as connection:
-        restaurant = restaurant_cache.for_placing(tiffin.valkey, connection, command.restaurant_id)
+    restaurant = restaurant_cache.for_placing(tiffin.valkey, tiffin.reads, command.restaurant_id)
     if restaurant is None:
         raise NotFound("restaurant", command.restaurant_id)
     return restaurant
