@@ -13,7 +13,7 @@ INSTANCE = Path(__file__).parent / "instance"
 def test_reads_a_whole_instance() -> None:
     instance = read(INSTANCE)
     assert (instance.metres_per_minute, instance.pickup_minutes, instance.dropoff_minutes) == (320, 4, 4)
-    assert (len(instance.orders), len(instance.couriers), len(instance.restaurants)) == (30, 6, 3)
+    assert (len(instance.orders), len(instance.couriers), len(instance.restaurants)) == (44, 14, 3)
     first = instance.orders[0]
     assert (first.name, first.point, first.placement_min, first.restaurant, first.ready_min) == (
         "o1",

@@ -19,11 +19,11 @@ def instance() -> Instance:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        # 20 orders lie 4 minutes apart from minute 100, ten more a minute apart from 180.
+        # 20 orders lie 4 minutes apart from minute 100; from 180 on there are two a minute, for twelve minutes.
         ("busiest:60", Window(132, 192)),
         ("100-190", Window(100, 190)),
         (" 100-190 ", Window(100, 190)),
-        ("all", Window(0, 190)),
+        ("all", Window(0, 192)),
     ],
 )
 def test_understands_windows(instance: Instance, text: str, expected: Window) -> None:
@@ -45,7 +45,7 @@ def test_refuses_what_is_no_window(instance: Instance, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["100-110", "busiest:5", "1000-2000"])
 def test_refuses_a_window_with_too_few_orders(instance: Instance, text: str) -> None:
-    with pytest.raises(BadWindow, match=r"fewer than 20; its orders are placed between minutes 100 and 189"):
+    with pytest.raises(BadWindow, match=r"fewer than 20; its orders are placed between minutes 100 and 191"):
         window(instance, text)
 
 
@@ -66,7 +66,8 @@ def test_times_count_in_seconds_from_the_windows_start(instance: Instance) -> No
 def test_couriers_work_their_hours(instance: Instance) -> None:
     day = scenario(instance, Window(160, 190), anchor=PORTO, region="porto")
     hours = {driver.name: (driver.on_seconds, driver.off_seconds) for driver in day.drivers}
-    assert hours == {
+    regulars = {f"Courier c{number}": (0, (290 + number - 160) * 60) for number in range(7, 15)}
+    assert hours == regulars | {
         "Courier c1": (0, 240 * 60),
         "Courier c3": (600, 240 * 60),
         "Courier c4": (1_200, 3_600),
