@@ -6,6 +6,7 @@ in the same turn of the loop leave in one packet, and a reply costs a future.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Self, cast
 
 import hiredis
@@ -13,7 +14,10 @@ from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, 
 
 type Argument = str | bytes | int | float
 
-LOST = ConnectionError("the connection to Valkey was lost")
+
+def lost_connection() -> ConnectionError:
+    """What those get who wait for a reply."""
+    return ConnectionError("the connection to Valkey was lost")
 
 
 class ValkeyLink:
@@ -23,7 +27,7 @@ class ValkeyLink:
         self, valkey_url: str, *, connect_timeout_seconds: float = 2.0, reply_timeout_seconds: float = 2.0
     ) -> None:
         """Connect to nothing yet."""
-        self._address = cast("dict[str, Any]", parse_url(valkey_url))
+        self._valkey_url = valkey_url
         self._connect_timeout_seconds = connect_timeout_seconds
         self._reply_timeout_seconds = reply_timeout_seconds
         self._wire: _Wire | None = None
@@ -67,31 +71,38 @@ class ValkeyLink:
         async with self._connecting:
             if self._wire is None or self._wire.lost:
                 async with asyncio.timeout(self._connect_timeout_seconds):
-                    wire = await self._open()
+                    wire = await connect(self._valkey_url, _Wire)
                 try:
-                    await self._greet(wire)
+                    for command in greeting(self._valkey_url):
+                        await self._send(wire, *command)
                 except BaseException:
                     wire.hang_up()
                     raise
                 self._wire = wire
             return self._wire
 
-    async def _open(self) -> "_Wire":
-        loop, at = asyncio.get_running_loop(), self._address
-        kind = at.get("connection_class")
-        if kind is UnixDomainSocketConnection:
-            _, wire = await loop.create_unix_connection(_Wire, at["path"])
-        else:
-            _, wire = await loop.create_connection(
-                _Wire, at.get("host", "localhost"), at.get("port", 6379), ssl=True if kind is SSLConnection else None
-            )
-        return wire
 
-    async def _greet(self, wire: "_Wire") -> None:
-        if password := self._address.get("password"):
-            await self._send(wire, "AUTH", self._address.get("username") or "default", password)
-        if database := self._address.get("db"):
-            await self._send(wire, "SELECT", database)
+async def connect[P: asyncio.Protocol](valkey_url: str, protocol: Callable[[], P]) -> P:
+    """Open a connection to a redis://, rediss:// or unix:// URL. Raises OSError; set a time-out around it."""
+    loop, at = asyncio.get_running_loop(), cast("dict[str, Any]", parse_url(valkey_url))
+    kind = at.get("connection_class")
+    if kind is UnixDomainSocketConnection:
+        _, opened = await loop.create_unix_connection(protocol, at["path"])
+    else:
+        host, port, tls = at.get("host", "localhost"), at.get("port", 6379), kind is SSLConnection
+        _, opened = await loop.create_connection(protocol, host, port, ssl=True if tls else None)
+    return opened
+
+
+def greeting(valkey_url: str) -> list[tuple[Argument, ...]]:
+    """The commands that a fresh connection begins with, as the URL asks."""
+    at = cast("dict[str, Any]", parse_url(valkey_url))
+    commands: list[tuple[Argument, ...]] = []
+    if password := at.get("password"):
+        commands.append(("AUTH", at.get("username") or "default", password))
+    if database := at.get("db"):
+        commands.append(("SELECT", database))
+    return commands
 
 
 class _Wire(asyncio.Protocol):
@@ -110,7 +121,7 @@ class _Wire(asyncio.Protocol):
     def send(self, command: tuple[Argument, ...]) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self.lost:
-            future.set_exception(LOST)
+            future.set_exception(lost_connection())
             return future
         if not self._outbox:
             asyncio.get_running_loop().call_soon(self._write)
@@ -130,7 +141,7 @@ class _Wire(asyncio.Protocol):
         while self._unanswered:
             future = self._unanswered.popleft()
             if not future.done():
-                future.set_exception(error or LOST)
+                future.set_exception(error or lost_connection())
 
     def hang_up(self) -> None:
         self.lost = True

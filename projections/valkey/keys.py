@@ -57,6 +57,16 @@ def driver_regions(prefix: str) -> str:
     return f"{prefix}driver-regions"
 
 
+def live_place(prefix: str) -> str:
+    """Hash: how far the live projection has come."""
+    return f"{prefix}{{live}}:place"
+
+
+def live_tracks(prefix: str) -> str:
+    """Hash: order that is not over → what its next message needs to know."""
+    return f"{prefix}{{live}}:tracks"
+
+
 def order_channel(prefix: str, order_id: UUID) -> str:
     """What happens to an order."""
     return f"{prefix}live:order:{order_id}"
