@@ -181,8 +181,6 @@ class Generator:
                         elif message.event == "order" and message.data["topic"] == "order.driver_offered":
                             offer_id = message.data["data"]["offer_id"]
                             group.create_task(self._deliver(person, message.data["order_id"], offer_id))
-                        elif message.event == "resync":
-                            break
                 await asyncio.sleep(0.05)
 
     async def _deliver(self, person: Person, order_id: str, offer_id: str) -> None:

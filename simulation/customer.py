@@ -94,9 +94,7 @@ class Customer:
             async with aclosing(self.person.stream(f"/v1/orders/{order_id}/stream")) as messages:
                 async for message in messages:
                     book.count(f"live {message.event} messages")
-                    if message.event == "resync":
-                        break
-                    if message.event == "position":
+                    if message.event not in ("snapshot", "order"):
                         continue
                     status, now_at = self._heard(message.event, message.data)
                     if message.event == "order" and now_at > version + 1:

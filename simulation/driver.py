@@ -39,6 +39,7 @@ class Driver:
         self._offers_seen: set[str] = set()
         self._changed = asyncio.Event()
         self._online = asyncio.Event()
+        self._reading = asyncio.Lock()
         self._dead = False
         self._on_shift = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,20 +87,16 @@ class Driver:
                         self._online.set()
                     elif message.event == "order":
                         await self._try(self._hear(msgspec.convert(message.data, OrderStep)))
-                    elif message.event == "resync":
-                        break
             await asyncio.sleep(0.05)
 
     def _catch_up(self, snapshot: dict[str, Any]) -> None:
         """Believe the server about what is carried, and consider the offers that stand."""
-        carried = {order["order_id"]: str(order["status"]) for order in snapshot["deliveries"]}
-        for order_id in list(self._jobs):
-            if order_id not in carried:
-                del self._jobs[order_id]
-            elif carried[order_id] == "ready_for_pickup":
-                self._jobs[order_id].ready = True
+        carried = {order["order_id"] for order in snapshot["deliveries"]}
+        self._jobs = {order_id: job for order_id, job in self._jobs.items() if order_id in carried}
         for order in snapshot["deliveries"]:
-            if order["order_id"] not in self._jobs:
+            if order["order_id"] in self._jobs:
+                self._jobs[order["order_id"]].hear(order)
+            else:
                 self._jobs[order["order_id"]] = Job.of_order(order, self._stage.scenario.plane)
         for offer in snapshot["offers"]:
             self._consider(msgspec.convert(offer, OfferSeen))
@@ -123,10 +120,12 @@ class Driver:
             if not self._dead:
                 await self._try(self._read_again())
 
-    async def _read_again(self) -> None:
-        orders = await self.person.get("/v1/driver/orders", open="true", limit=20)
-        offers = await self.person.get("/v1/driver/offers")
-        self._catch_up({"deliveries": orders["items"], "offers": offers["items"]})
+    async def _read_again(self, position: int | None = None) -> None:
+        # One at a time: an older answer must not overtake a newer one.
+        async with self._reading:
+            orders = await self.person.get("/v1/driver/orders", position=position, open="true", limit=20)
+            offers = await self.person.get("/v1/driver/offers", position=position)
+            self._catch_up({"deliveries": orders["items"], "offers": offers["items"]})
 
     # Deciding
 
@@ -147,16 +146,13 @@ class Driver:
                 self._stage.book.count("offers declined")
                 return
             accepted = await self.person.post(f"{path}/acceptance")
-            order = await self.person.get(f"/v1/orders/{offer.order_id}", position=accepted.position)
+            await self._read_again(accepted.position)
         except Refused as refusal:
             if refusal.status not in EXPECTED:
                 self._stage.book.trouble(refusal)
             self._stage.book.count("answers too late")
         except Unreachable as error:
             self._stage.book.trouble(error)
-        else:
-            self._jobs.setdefault(offer.order_id, Job.of_order(order, self._stage.scenario.plane))
-            self._changed.set()
 
     # Driving
 
@@ -209,7 +205,7 @@ class Driver:
         if not job.ready:
             # The live stream says when; asking is for the case that it fell silent.
             if not await timeline.wait_for(self._changed, 120):
-                job.hear(await self.person.get(f"/v1/orders/{job.order_id}"))
+                await self._read_again()
             return
         await self.person.post(f"{order}/pickup")
         job.picked_up = True

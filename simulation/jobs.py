@@ -43,10 +43,10 @@ class Job:
         return job
 
     def hear(self, order: dict[str, Any]) -> None:
-        """Take over what the API says about it."""
-        self.ready = order["status"] in ("ready_for_pickup", "picked_up")
-        self.arrived = order["dispatch"] in ("at_restaurant", "on_the_way")
-        self.picked_up = order["status"] == "picked_up"
+        """Take over what the API says about it; a read model may be a moment behind what the driver did."""
+        self.ready = self.ready or order["status"] in ("ready_for_pickup", "picked_up")
+        self.arrived = self.arrived or order["dispatch"] in ("at_restaurant", "on_the_way")
+        self.picked_up = self.picked_up or order["status"] == "picked_up"
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,6 @@ class Kitchen:
                             self._take(group, message.data)
                         elif message.event == "order":
                             self._hear(group, msgspec.convert(message.data, OrderStep))
-                        elif message.event == "resync":
-                            break
                 await asyncio.sleep(0.05)
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
