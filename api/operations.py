@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import msgspec
-from litestar import delete, get, post, put
+from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 
 from api.call import ApiRequest
@@ -57,24 +57,28 @@ def query(
     id: str,  # noqa: A002 - OpenAPI's word
     summary: str,
     roles: Collection[Role],
+    method: Callable[..., Any] = get,
     reads: Collection[str] = (),
+    body: Any = None,  # noqa: ANN401 - a JSON-able example
     answer: Any,  # noqa: ANN401 - a JSON-able example
     problems: Collection[int] = (),
 ) -> Declare:
-    """A GET in a thread. `reads` are the projections that a Tiffin-Position header waits for."""
-    return get(
+    """A look at read models, in a thread. `reads` are those that a Tiffin-Position header waits for."""
+    declare: Declare = method(
         path,
         operation_id=id,
         summary=summary,
+        status_code=200,
         sync_to_thread=True,
         before_request=_reading(roles, tuple(reads)),
-        opt={DESCRIPTION: Description(roles=roles, waits=True, answer=answer, problems=problems)},
+        opt={DESCRIPTION: Description(roles=roles, waits=True, body=body, answer=answer, problems=problems)},
     )
+    return declare
 
 
 def command(
     path: str,
-    method: type[HTTPRouteHandler] | Callable[..., Any] = post,
+    method: Callable[..., Any] = post,
     *,
     id: str,  # noqa: A002 - OpenAPI's word
     summary: str,
@@ -132,22 +136,23 @@ def plain(
     answer: Any = None,  # noqa: ANN401 - a JSON-able example
     body: Any = None,  # noqa: ANN401 - a JSON-able example
     status: int | None = None,
-    threaded: bool = False,
+    keyed: bool = False,
+    threaded: bool | None = None,
     answer_type: str = "application/json",
     problems: Collection[int] = (),
 ) -> Declare:
-    """An operation without key and position: log-in, pings, health."""
+    """An operation beside the event store: sessions, pings, health. `threaded` is said for plain functions only."""
     declare: Declare = method(
         path,
         operation_id=id,
         summary=summary,
         status_code=status,
         media_type=answer_type,
-        sync_to_thread=threaded or None,
-        before_request=_entering(roles),
+        sync_to_thread=threaded,
+        before_request=_changing(roles) if keyed else _entering(roles),
         opt={
             DESCRIPTION: Description(
-                roles=roles, body=body, answer=answer, answer_type=answer_type, problems=problems
+                roles=roles, keyed=keyed, body=body, answer=answer, answer_type=answer_type, problems=problems
             )
         },
     )
@@ -210,10 +215,8 @@ def _reading(roles: Collection[Role], reads: tuple[str, ...]) -> Gate:
 
 def _changing(roles: Collection[Role]) -> Gate:
     async def gate(request: ApiRequest) -> None:
-        await authenticate(request, roles)
+        if roles:
+            await authenticate(request, roles)
         request.call.key = read_key(request)
 
     return gate
-
-
-__all__ = ["command", "delete", "get", "live", "plain", "post", "put", "query"]

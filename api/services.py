@@ -1,13 +1,12 @@
 """What one API process holds: wired once in the lifespan, in reach of every request as `request.services`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
 import msgspec
-import redis.asyncio
 from sqlalchemy import Connection
 
 from api.draining import Drain
@@ -22,6 +21,7 @@ from application.pings import PingWriter
 from application.sessions import Sessions
 from application.settings import Settings
 from application.store import Receipt
+from application.valkey_link import ValkeyLink
 from projections.waiting import PositionWaiter
 
 
@@ -49,6 +49,10 @@ class Services:
         self.pings = pings
         self.drain = Drain()
 
+    async def in_thread[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what blocks on the process's bounded threads."""
+        return await asyncio.get_running_loop().run_in_executor(None, partial(function, *args, **kwargs))
+
     def execute(self, context: Context, command: msgspec.Struct) -> Receipt:
         """Run a command; blocks, so only from a thread."""
         return execute(self.tiffin, context, command)
@@ -56,8 +60,12 @@ class Services:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for queries; blocks, so only from a thread."""
-        with self.tiffin.engine.connect() as connection:
+        with self.tiffin.reads.connect() as connection:
             yield connection
+
+    def currency(self, region: str) -> str:
+        """What prices of a region are in."""
+        return self.tiffin.regions[region].currency
 
     async def caught_up(self, names: Collection[str], position: int) -> int:
         """Where the read models are, after waiting for a position at most as long as settings say."""
@@ -80,17 +88,13 @@ async def open_services(settings: Settings, executor: ThreadPoolExecutor) -> Asy
             PingWriter(
                 settings.valkey.url, prefix=settings.world.prefix, regions=tiffin.regions, clock=tiffin.clock
             ) as pings,
+            ValkeyLink(settings.valkey.url) as valkey,
         ):
-            valkey = redis.asyncio.Redis.from_url(
-                settings.valkey.url,
-                socket_timeout=settings.valkey.socket_timeout_seconds,
-                socket_connect_timeout=settings.valkey.connect_timeout_seconds,
-            )
             passwords = Passwords()
             sessions = Sessions(
                 tiffin.engine,
                 tiffin.valkey,
-                valkey.get,
+                partial(valkey.call, "GET"),
                 tiffin.clock,
                 lifetime_seconds=settings.api.session_seconds,
                 channel_prefix=settings.world.prefix,
@@ -110,6 +114,5 @@ async def open_services(settings: Settings, executor: ThreadPoolExecutor) -> Asy
                 )
             finally:
                 passwords.close()
-                await valkey.aclose()
     finally:
         await loop.run_in_executor(None, opening.__exit__, None, None, None)

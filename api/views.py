@@ -7,6 +7,7 @@ import msgspec
 
 from domain.geo import Position
 from domain.order.events import EtaBreakdown, Line, Price
+from projections.driver_board import DriverOnBoard
 from projections.inbox import Entry
 from projections.order_lists import OfferView, OrderSummary, StatusCount
 from projections.order_timeline import Step
@@ -106,6 +107,18 @@ class RestaurantPage(msgspec.Struct, frozen=True, kw_only=True):
             menu=[Dish.of(item, currency) for item in menu],
             version=view.version,
         )
+
+
+class OwnRestaurant(RestaurantPage, frozen=True, kw_only=True):
+    """A restaurant as it sees itself."""
+
+    phone: str
+
+    @classmethod
+    def of(cls, view: RestaurantView, menu: list[MenuItemView], currency: str, now: datetime) -> "OwnRestaurant":
+        """From the read model's rows."""
+        page = RestaurantPage.of(view, menu, currency, now)
+        return cls(phone=view.phone, **{name: getattr(page, name) for name in page.__struct_fields__})
 
 
 class QuoteView(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,6 +233,27 @@ class DriverView(msgspec.Struct, frozen=True, kw_only=True):
     rating: float
     acceptance_rate: float
     version: int
+
+    @classmethod
+    def of(cls, row: DriverOnBoard) -> "DriverView":
+        """From the board's row."""
+        return cls(
+            driver_id=row.driver_id,
+            name=row.name,
+            region=row.region,
+            vehicle=row.vehicle,
+            capacity=row.capacity,
+            status="on_shift" if row.on_shift else "off_shift",
+            silent=row.silent,
+            suspended=row.suspended,
+            load=row.load,
+            deliveries=row.deliveries,
+            deliveries_today=row.deliveries_today,
+            earnings_goal=row.earnings_goal,
+            rating=row.rating,
+            acceptance_rate=row.acceptance_rate,
+            version=row.version,
+        )
 
 
 class DriverDay(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import hiredis
 import msgspec
 import redis
 from sqlalchemy import Engine, text
@@ -88,10 +89,16 @@ class Sessions:
 
     async def find(self, token: str) -> Identity | None:
         """Whose token this is; None when it is unknown, expired or revoked."""
-        token_hash = hash_token(token)
+        return await self._find(hash_token(token))
+
+    async def lives(self, identity: Identity) -> bool:
+        """Whether a session found before is still good."""
+        return await self._find(identity.token_hash) is not None
+
+    async def _find(self, token_hash: bytes) -> Identity | None:
         try:
             cached = await self._fetch(_key(token_hash))
-        except (redis.RedisError, OSError, TimeoutError):
+        except (redis.RedisError, hiredis.ReplyError, OSError):
             return await asyncio.get_running_loop().run_in_executor(None, self.read, token_hash)
         if cached is None:
             return await asyncio.get_running_loop().run_in_executor(None, self._fill, token_hash)

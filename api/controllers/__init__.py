@@ -1,0 +1,14 @@
+"""One controller per audience. They hold no rules: each method hands on one command or asks one query."""
+
+from api.controllers.accounts import Accounts
+from api.controllers.auditor import Auditor
+from api.controllers.customer import Customer
+from api.controllers.docs import Docs
+from api.controllers.driver import Driver
+from api.controllers.health import Health
+from api.controllers.inbox import InboxOf
+from api.controllers.ops import Ops
+from api.controllers.restaurant import Kitchen, Menu
+from api.controllers.support import Support
+
+CONTROLLERS = [Accounts, Customer, Kitchen, Menu, Driver, InboxOf, Support, Auditor, Ops, Health, Docs]

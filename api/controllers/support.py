@@ -1,0 +1,159 @@
+"""Support finds an order, sees everything that happened to it, and puts it right."""
+
+from uuid import UUID
+
+from litestar import Controller, delete
+
+from api import examples
+from api.bodies.support import Note, Reason, StaffCancellation
+from api.call import ApiRequest
+from api.controllers.customer import Search, moment
+from api.operations import SUPPORT, command, query
+from api.types import Cursor, Limit, Time
+from api.views import Timeline
+from application.commands import AddNote, CancelOrder, ReinstateDriver, SuspendDriver, UnassignDriver
+from application.store import Answer
+from domain.errors import NotFound
+from domain.order.state import Status
+from projections import order_details, order_lists, order_timeline
+from projections.order_details import OrderDetails
+from projections.order_lists import OrderSummary
+from projections.paging import Page
+
+
+class Support(Controller):
+    """What support does."""
+
+    path = "/v1/support"
+    tags = ("support",)
+
+    @query(
+        "/orders",
+        id="search_orders",
+        summary="Find orders",
+        roles=SUPPORT,
+        reads=("order_lists",),
+        answer=examples.ORDERS,
+    )
+    def search_orders(  # noqa: PLR0913 - each is a query parameter
+        self,
+        request: ApiRequest,
+        status: Status | None = None,
+        customer_id: UUID | None = None,
+        restaurant_id: UUID | None = None,
+        driver_id: UUID | None = None,
+        placed_from: Time | None = None,
+        placed_to: Time | None = None,
+        q: Search | None = None,
+        limit: Limit = 20,
+        cursor: Cursor | None = None,
+    ) -> Page[OrderSummary]:
+        """Newest first. `q` is an order's id, or beginnings of words in the customer's and the restaurant's names."""
+        with request.services.read() as connection:
+            return order_lists.search(
+                connection,
+                status=status,
+                customer_id=customer_id,
+                restaurant_id=restaurant_id,
+                driver_id=driver_id,
+                placed_from=moment("placed_from", placed_from),
+                placed_to=moment("placed_to", placed_to),
+                text=q,
+                before=cursor,
+                limit=limit,
+            )
+
+    @query(
+        "/orders/{order_id:uuid}",
+        id="inspect_order",
+        summary="One order",
+        roles=SUPPORT,
+        reads=("order_details",),
+        answer=examples.ORDER_DETAILS,
+        problems=(404,),
+    )
+    def inspect_order(self, request: ApiRequest, order_id: UUID) -> OrderDetails:
+        """As it is now, whoever's it is."""
+        with request.services.read() as connection:
+            order = order_details.get(connection, order_id)
+        if order is None:
+            raise NotFound("order", order_id)
+        return order
+
+    @query(
+        "/orders/{order_id:uuid}/timeline",
+        id="get_timeline",
+        summary="All that happened to an order",
+        roles=SUPPORT,
+        reads=("order_timeline",),
+        answer=examples.TIMELINE,
+        problems=(404,),
+    )
+    def get_timeline(self, request: ApiRequest, order_id: UUID) -> Timeline:
+        """Who, what, when, from where, how long after the step before, and every factor of why this driver."""
+        with request.services.read() as connection:
+            steps = order_timeline.steps(connection, order_id)
+        if not steps:
+            raise NotFound("order", order_id)
+        return Timeline(order_id=order_id, steps=steps)
+
+    @command(
+        "/orders/{order_id:uuid}/cancellation",
+        id="cancel_order_for",
+        summary="Cancel an order",
+        roles=SUPPORT,
+        body={"reason": "The restaurant lost the order", "cost_bearer": "restaurant"},
+        answer=examples.answer("cancelled"),
+    )
+    def cancel_order_for(self, request: ApiRequest, order_id: UUID, data: StaffCancellation) -> Answer:
+        """In any state before delivery. Without a cost bearer the order's state decides who pays."""
+        return request.run(CancelOrder(order_id=order_id, reason=data.reason, cost_bearer=data.cost_bearer), data)
+
+    @command(
+        "/orders/{order_id:uuid}/unassignment",
+        id="unassign_driver",
+        summary="Take the order from its driver",
+        roles=SUPPORT,
+        body={"reason": "Bicycle broke down"},
+        answer=examples.answer("searching", version=14),
+    )
+    def unassign_driver(self, request: ApiRequest, order_id: UUID, data: Reason) -> Answer:
+        """Before pick-up; the search goes on."""
+        return request.run(UnassignDriver(order_id=order_id, reason=data.reason), data)
+
+    @command(
+        "/orders/{order_id:uuid}/notes",
+        id="add_note",
+        summary="Write a note on an order",
+        roles=SUPPORT,
+        body={"text": "Customer called; door code is new."},
+        answer=examples.answer("picked_up", version=16),
+        status=201,
+    )
+    def add_note(self, request: ApiRequest, order_id: UUID, data: Note) -> Answer:
+        """It stays in the timeline."""
+        return request.run(AddNote(order_id=order_id, text=data.text), data)
+
+    @command(
+        "/drivers/{driver_id:uuid}/suspension",
+        id="suspend_driver",
+        summary="Suspend a driver",
+        roles=SUPPORT,
+        body={"reason": "Papers expired"},
+        answer=examples.answer("suspended", id=examples.DRIVER),
+    )
+    def suspend_driver(self, request: ApiRequest, driver_id: UUID, data: Reason) -> Answer:
+        """No new orders from now on."""
+        return request.run(SuspendDriver(driver_id=driver_id, reason=data.reason), data)
+
+    @command(
+        "/drivers/{driver_id:uuid}/suspension",
+        delete,
+        id="reinstate_driver",
+        summary="Reinstate a driver",
+        roles=SUPPORT,
+        answer=examples.answer("off_shift", id=examples.DRIVER),
+    )
+    def reinstate_driver(self, request: ApiRequest, driver_id: UUID) -> Answer:
+        """May work again."""
+        return request.run(ReinstateDriver(driver_id=driver_id))
