@@ -140,7 +140,7 @@ class Dispatchable:
             args += (str(driver_id), row.flag, load_and_capacity, msgspec.json.encode(row))
         for claim in claims:
             args += (str(claim.driver_id), str(claim.order_id), claim.until, claim.at)
-        return functions.call(self._valkey, "follow", _all(self._keys[region]), *args) == 1
+        return functions.call(self._valkey, "follow", self._keys[region].written, *args) == 1
 
     def _reload(self, connection: Connection, lost: Sequence[str]) -> None:
         position, rows = read_board(connection, self._timezones)
@@ -153,7 +153,7 @@ class Dispatchable:
             ours = {driver_id for driver_id, _ in facts}
             # The token keeps two reloads, or a reload and a flush, from making one half-written region together.
             loading = (f"loading {uuid4()}", 0)
-            functions.call(self._valkey, "begin", _all(self._keys[region]), loading[0])
+            functions.call(self._valkey, "begin", self._keys[region].written, loading[0])
             written = [
                 self._follow(region, loading, loading, dict(facts[start : start + ROWS_A_CALL]))
                 for start in range(0, len(facts), ROWS_A_CALL)
@@ -181,7 +181,3 @@ def _claims(news: Sequence[News]) -> list[Claim]:
         for logged, driver_id in news
         if isinstance(logged.event, OFFER_EVENTS)
     ]
-
-
-def _all(keys: RegionKeys) -> tuple[str, ...]:
-    return (keys.members, keys.state, keys.free, keys.full, keys.unseen, keys.board, keys.claims)

@@ -47,6 +47,11 @@ class RegionKeys(msgspec.Struct, frozen=True):
         return f"{self.prefix}{{{self.region}}}:members"
 
     @property
+    def written(self) -> tuple[str, ...]:
+        """All of them, in the order that the functions which write membership take them."""
+        return (self.members, self.state, self.free, self.full, self.unseen, self.board, self.claims)
+
+    @property
     def positions_channel(self) -> str:
         """Channel: positions of drivers who carry orders, lines of `driver_id lat lon at_ms`."""
         return f"{self.prefix}live:positions:{self.region}"

@@ -18,7 +18,7 @@ from domain.region import PORTO
 from projections.valkey import functions
 from projections.valkey.facts import DriverFacts
 from projections.valkey.keys import RegionKeys
-from tests.projections.driver_log import NOON
+from tests.projections.history import NOON
 
 PREFIX = "t:"
 REGIONS = {PORTO.id: PORTO}
@@ -40,8 +40,7 @@ def writer(url: str) -> PingWriter:
 
 
 def on_duty(valkey: redis.Redis, count: int, *, flag: str = "D") -> list[UUID]:
-    keys = RegionKeys(PREFIX, PORTO.id)
-    every = (keys.members, keys.state, keys.free, keys.full, keys.unseen, keys.board, keys.claims)
+    every = RegionKeys(PREFIX, PORTO.id).written
     drivers = [new_id() for _ in range(count)]
     args: list[str | bytes | int] = ["1", 0, "1", 0, count]
     for driver_id in drivers:

@@ -17,7 +17,7 @@ from domain.geo import Position, distance_m
 from domain.region import PORTO
 from projections.valkey import functions
 from projections.valkey.facts import DriverFacts
-from tests.projections.driver_log import NOON
+from tests.projections.history import NOON
 
 PREFIX = "t:"
 CENTER = PORTO.center
@@ -30,8 +30,7 @@ class City:
         self.valkey = valkey
         self.positions = Positions(valkey, prefix=PREFIX, regions={PORTO.id: PORTO})
         self.now = self.machine_now = NOON
-        keys = self.positions.keys[PORTO.id]
-        self.keys = (keys.members, keys.state, keys.free, keys.full, keys.unseen, keys.board, keys.claims)
+        self.keys = self.positions.keys[PORTO.id].written
         functions.call(valkey, "begin", self.keys, "1")
 
     def put(self, driver_id: UUID | None = None, *, flag: str = "D", load: int = 0, capacity: int = 2) -> UUID:
