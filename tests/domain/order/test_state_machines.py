@@ -18,6 +18,7 @@ from tests.domain.order.histories import ANNA, BRUNO, PLACED, SCORE
 from tests.domain.scenario import NOON, STREAM
 
 DRIVERS = (ANNA, BRUNO)
+OFFERS = [UUID(int=0xF00 + number) for number in range(4)]
 MAX_OFFERS = 2
 
 STATUS_PATHS = {
@@ -94,7 +95,14 @@ def moves(now: datetime, offer_id: UUID, driver_id: UUID, by: Role) -> dict[str,
 
 
 MOVES = sorted(moves(NOON, ANNA, ANNA, Role.CUSTOMER))
-ONWARDS = ["confirm", "start_preparation", "mark_ready", "offer", "accept_offer", "arrive", "pick_up", "deliver"]
+NEXT = {
+    Status.PLACED: "confirm",
+    Status.CONFIRMED: "start_preparation",
+    Status.PREPARING: "mark_ready",
+    Status.READY_FOR_PICKUP: "pick_up",
+    Status.PICKED_UP: "deliver",
+    Status.DELIVERED: "complete",
+}
 
 
 class Witness:
@@ -169,7 +177,7 @@ class Orders(RuleBasedStateMachine):
         super().__init__()
         self.now = NOON
         self.witness = Witness()
-        self.offers = 0
+        self.offers_made = 0
         self.order: Order
 
     @initialize()
@@ -184,17 +192,16 @@ class Orders(RuleBasedStateMachine):
     @rule(
         move=st.sampled_from(MOVES),
         driver_id=st.sampled_from(DRIVERS),
-        offer=st.integers(min_value=0, max_value=3),
+        offer_id=st.sampled_from(OFFERS),
         by=st.sampled_from(list(Role)),
     )
-    def anything(self, move: str, driver_id: UUID, offer: int, by: Role) -> None:
-        latest = UUID(int=0xF00 + max(0, self.offers - offer))
-        self._decide(moves(self.now, latest, driver_id, by)[move])
+    def anything(self, move: str, driver_id: UUID, offer_id: UUID, by: Role) -> None:
+        self._decide(moves(self.now, offer_id, driver_id, by)[move])
 
     @rule(driver_id=st.sampled_from(DRIVERS))
     def a_new_offer(self, driver_id: UUID) -> None:
-        self.offers += 1
-        self._decide(moves(self.now, UUID(int=0xF00 + self.offers), driver_id, Role.SYSTEM)["offer"])
+        self.offers_made += 1
+        self._decide(moves(self.now, UUID(int=OFFERS[0].int + self.offers_made), driver_id, Role.SYSTEM)["offer"])
 
     @precondition(lambda self: self.order.offer is not None)
     @rule(answer=st.sampled_from(["accept_offer", "decline_offer", "expire_offer"]))
@@ -203,10 +210,11 @@ class Orders(RuleBasedStateMachine):
         assert standing is not None
         self._decide(moves(self.now, standing.offer_id, standing.driver_id, Role.DRIVER)[answer])
 
-    @rule(step=st.sampled_from(ONWARDS))
-    def a_step_onwards(self, step: str) -> None:
+    @precondition(lambda self: self.order.status in NEXT)
+    @rule()
+    def the_next_step(self) -> None:
         driver_id = self.order.driver_id or ANNA
-        self._decide(moves(self.now, UUID(int=0xF00 + self.offers), driver_id, Role.SYSTEM)[step])
+        self._decide(moves(self.now, OFFERS[0], driver_id, Role.SYSTEM)[NEXT[self.order.status]])
 
     def _decide(self, decide: Decision) -> None:
         before = self.order
