@@ -42,5 +42,4 @@ def server(settings: Settings) -> MPServer:
         workers_kill_timeout=api.drain_seconds,
         log_level=LogLevels.warning,
         log_access=False,
-        process_name="tiffin-api",
     )
