@@ -31,6 +31,7 @@ from domain.order import events as order_events
 from projections import rows
 from projections.log import Logged
 from projections.projection import Projection
+from projections.results import shown
 
 FIRST_RATING = 5.0
 METADATA = MetaData(schema="driver_board")
@@ -106,7 +107,7 @@ class DriverCounts(msgspec.Struct, frozen=True, kw_only=True):
 def get(c: Connection, driver_id: UUID, *, day_start: datetime) -> DriverOnBoard | None:
     """One driver; `day_start` is when today began in the driver's region."""
     row = c.execute(_board(day_start).where(DRIVERS.c.driver_id == driver_id)).mappings().one_or_none()
-    return None if row is None else msgspec.convert(dict(row), DriverOnBoard)
+    return None if row is None else shown(DriverOnBoard, row)
 
 
 def in_region(
@@ -116,7 +117,7 @@ def in_region(
     query = _board(day_start).where(DRIVERS.c.region == region)
     if on_shift_only:
         query = query.where(DRIVERS.c.on_shift)
-    return [msgspec.convert(dict(row), DriverOnBoard) for row in c.execute(query).mappings()]
+    return [shown(DriverOnBoard, row) for row in c.execute(query).mappings()]
 
 
 def regions(c: Connection) -> list[str]:
@@ -132,7 +133,7 @@ def counts(c: Connection) -> DriverCounts:
         func.count().filter(on_shift).label("on_shift"),
         func.count().filter(on_shift, DRIVERS.c.silent).label("silent"),
     )
-    return msgspec.convert(dict(c.execute(query).mappings().one()), DriverCounts)
+    return shown(DriverCounts, c.execute(query).mappings().one())
 
 
 def _board(day_start: datetime) -> Select[tuple[object, ...]]:

@@ -15,6 +15,7 @@ from projections import rows
 from projections.log import Logged
 from projections.paging import Page, cut, read_cursor
 from projections.projection import Projection
+from projections.results import shown
 
 METADATA = MetaData(schema="inbox")
 ENTRIES = Table(
@@ -59,7 +60,7 @@ def entries(c: Connection, subject_id: UUID, *, before: str | None = None, limit
     if before is not None:
         query = query.where(ENTRIES.c.position < read_cursor(before, tuple[int])[0])
     rows = c.execute(query.order_by(ENTRIES.c.position.desc()).limit(limit + 1)).mappings()
-    items = [msgspec.convert(dict(row) | {"read": row["position"] <= read_to}, Entry) for row in rows]
+    items = [shown(Entry, row, read=row["position"] <= read_to) for row in rows]
     return cut(items, limit, "position")
 
 

@@ -17,6 +17,7 @@ from domain.order.state import DispatchStatus, PaymentStatus, Status
 from projections.log import Logged
 from projections.order_steps import moves
 from projections.projection import Projection
+from projections.results import shown
 from projections.rows import FIXED, Document, Edits
 
 METADATA = MetaData(schema="order_details")
@@ -148,7 +149,7 @@ def get(
         offered = ORDERS.c.offer["driver_id"].astext == str(driver_id)
         query = query.where(or_(ORDERS.c.driver_id == driver_id, offered))
     row = c.execute(query).mappings().one_or_none()
-    return None if row is None else msgspec.convert(dict(row), OrderDetails)
+    return None if row is None else shown(OrderDetails, row)
 
 
 def apply(connection: Connection, batch: Sequence[Logged]) -> None:

@@ -36,6 +36,7 @@ from projections.log import Logged
 from projections.order_steps import OFFER_ENDS, moves
 from projections.paging import Page, cut, read_cursor
 from projections.projection import Projection
+from projections.results import shown
 from projections.rows import FIXED, Document, Edits, insert
 
 METADATA = MetaData(schema="order_lists")
@@ -253,7 +254,7 @@ def offers_for(c: Connection, driver_id: UUID, *, now: datetime | None = None) -
     )
     if now is not None:
         query = query.where(OFFERS.c.expires_at > now)
-    return [msgspec.convert(dict(row), OfferView) for row in c.execute(query).mappings()]
+    return [shown(OfferView, row) for row in c.execute(query).mappings()]
 
 
 def status_breakdown(c: Connection, customer_id: UUID, since: datetime) -> list[StatusCount]:
@@ -269,7 +270,7 @@ def status_breakdown(c: Connection, customer_id: UUID, since: datetime) -> list[
         .group_by(ORDERS.c.status, ORDERS.c.currency)
         .order_by(ORDERS.c.status, ORDERS.c.currency)
     )
-    return [msgspec.convert(dict(row), StatusCount) for row in c.execute(query).mappings()]
+    return [shown(StatusCount, row) for row in c.execute(query).mappings()]
 
 
 def earnings_since(
@@ -289,7 +290,7 @@ def earnings_since(
     )
     if until is not None:
         query = query.where(EARNINGS.c.finished_at < until)
-    return [msgspec.convert(dict(row), Earnings) for row in c.execute(query).mappings()]
+    return [shown(Earnings, row) for row in c.execute(query).mappings()]
 
 
 def _page(
@@ -313,7 +314,7 @@ def _page(
         wanted.append(tuple_(ORDERS.c.placed_at, ORDERS.c.order_id) < tuple_(placed_at, order_id))
     newest_first = select(ORDERS).where(*wanted).order_by(ORDERS.c.placed_at.desc(), ORDERS.c.order_id.desc())
     rows = c.execute(newest_first.limit(limit + 1)).mappings()
-    return cut([msgspec.convert(dict(row), OrderSummary) for row in rows], limit, "placed_at", "order_id")
+    return cut([shown(OrderSummary, row) for row in rows], limit, "placed_at", "order_id")
 
 
 def _mentions(text: str) -> ColumnElement[bool]:

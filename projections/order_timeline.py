@@ -1,12 +1,12 @@
 """Everything that ever happened to an order: who, what, when, from where, and how long after the step before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, DateTime, Integer, MetaData, Table, Text, Uuid, select
+from sqlalchemy import BigInteger, Column, Connection, DateTime, Integer, MetaData, RowMapping, Table, Text, Uuid, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.event import REGISTRY, Role
@@ -15,6 +15,7 @@ from projections import rows
 from projections.log import Logged
 from projections.order_steps import DISPATCH, STATUS
 from projections.projection import Projection
+from projections.results import shown
 
 METADATA = MetaData(schema="order_timeline")
 STEPS = Table(
@@ -67,7 +68,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 def steps(c: Connection, order_id: UUID, *, after_version: int = 0) -> list[Step]:
     """Tell an order's events after a version, oldest first; empty for an unknown order."""
     query = select(STEPS).where(STEPS.c.order_id == order_id).order_by(STEPS.c.version)
-    told = _told([dict(row) for row in c.execute(query).mappings()])
+    told = _told(c.execute(query).mappings())
     return [step for step in told if step.version > after_version]
 
 
@@ -99,17 +100,17 @@ def _step(logged: Logged) -> rows.Document:
     }
 
 
-def _told(found: Sequence[rows.Document]) -> Iterator[Step]:
+def _told(found: Iterable[RowMapping]) -> Iterator[Step]:
     before: Step | None = None
     for row in found:
         kind = REGISTRY[row["topic"]]
         status, dispatch = STATUS.get(kind), DISPATCH.get(kind)
-        comparison = {
+        comparison: dict[str, object] = {
             "seconds_since_previous": before and (row["occurred_at"] - before.occurred_at).total_seconds(),
             "status_before": before and before.status_after,
             "dispatch_before": before and before.dispatch_after,
             "status_after": status or (before and before.status_after),
             "dispatch_after": dispatch or (before and before.dispatch_after),
         }
-        before = msgspec.convert(row | comparison, Step)
+        before = shown(Step, row, **comparison)
         yield before

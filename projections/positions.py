@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, DateTime, Integer, MetaData, Table, Text, func, select, text
 
+from projections.results import shown
+
 CHANNEL = "tiffin_projection"
 """NOTIFY channel; the payload is the projections' names, separated by spaces, a colon and their new position."""
 
@@ -51,7 +53,7 @@ def progress(c: Connection) -> list[Progress]:
         .where(POSITIONS.c.state != "retired")
         .order_by(POSITIONS.c.name, POSITIONS.c.generation)
     )
-    return [msgspec.convert(dict(row), Progress) for row in c.execute(query).mappings()]
+    return [shown(Progress, row) for row in c.execute(query).mappings()]
 
 
 def of(c: Connection, names: Collection[str]) -> int:

@@ -49,3 +49,7 @@ class Follower(Protocol):
     def apply(self, events: Sequence[Logged]) -> None:
         """Write the events' effects and the last one's position, at once. Repeating a batch must do no harm."""
         ...
+
+    def forget(self) -> None:
+        """Throw the rows away, so that `position` reloads them: how a follower is rebuilt."""
+        ...

@@ -1,5 +1,12 @@
-"""Every read model in PostgreSQL. Those in Valkey are wired with their connection in `application.cli.projector`."""
+"""Every projection there is: read models in PostgreSQL, and the followers that keep theirs in Valkey."""
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import redis
+from msgspec.structs import replace
+
+from domain.region import Region
 from projections import (
     driver_board,
     inbox,
@@ -7,9 +14,12 @@ from projections import (
     order_lists,
     order_timeline,
     order_totals,
+    restaurant_cache,
     restaurants,
 )
-from projections.projection import Projection
+from projections.dispatchable import Dispatchable
+from projections.live import Live
+from projections.projection import Follower, Projection
 
 PROJECTIONS: tuple[Projection, ...] = (
     order_details.PROJECTION,
@@ -20,3 +30,16 @@ PROJECTIONS: tuple[Projection, ...] = (
     driver_board.PROJECTION,
     inbox.PROJECTION,
 )
+
+
+def purging(valkey: redis.Redis) -> Sequence[Projection]:
+    """The same, but changed restaurants are purged from the cache that placing an order reads."""
+    purge = partial(restaurant_cache.purge, valkey)
+    return [
+        replace(each, before_commit=purge) if each is restaurants.PROJECTION else each for each in PROJECTIONS
+    ]
+
+
+def followers(valkey: redis.Redis, *, prefix: str, regions: Mapping[str, Region]) -> Sequence[Follower]:
+    """What lives in Valkey. `prefix` is the world's; `valkey` decodes no responses."""
+    return [Dispatchable(valkey, prefix=prefix, regions=regions), Live(valkey, prefix=prefix)]

@@ -1,6 +1,6 @@
 """Restaurants with their menus in Valkey, as placing an order reads them: cache-aside, 5 minutes, purged by event."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from domain.restaurant.state import MenuItem, Restaurant
 from projections import restaurants
+from projections.log import Logged
 
 TTL_SECONDS = 300
 PURGED_SECONDS = 5
@@ -18,7 +19,7 @@ _PURGED = b"-"
 _CODEC = msgspec.msgpack.Decoder(Restaurant)
 
 
-def for_placing(valkey: "redis.Redis", reads: Engine, restaurant_id: UUID) -> Restaurant | None:
+def for_placing(valkey: redis.Redis, reads: Engine, restaurant_id: UUID) -> Restaurant | None:
     """A restaurant with its menu, from the cache or, when it has none or Valkey is away, from the read model.
 
     Only then a connection of `reads` is taken: what is cached costs one round trip.
@@ -39,10 +40,13 @@ def for_placing(valkey: "redis.Redis", reads: Engine, restaurant_id: UUID) -> Re
     return found
 
 
-def purge(valkey: "redis.Redis", restaurant_ids: Iterable[UUID]) -> None:
+def purge(valkey: redis.Redis, batch: Sequence[Logged]) -> None:
     """Forget restaurants that are about to change: called before the read model commits. Raises redis.RedisError."""
+    changed = {logged.stream_id for logged in batch if logged.topic.startswith("restaurant.")}
+    if not changed:
+        return
     with valkey.pipeline(transaction=False) as pipeline:
-        for restaurant_id in restaurant_ids:
+        for restaurant_id in changed:
             pipeline.set(_key(restaurant_id), _PURGED, ex=PURGED_SECONDS)
         pipeline.execute()
 

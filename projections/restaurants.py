@@ -17,6 +17,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    RowMapping,
     Table,
     Text,
     Uuid,
@@ -34,6 +35,7 @@ from domain.restaurant import events
 from projections.log import Logged
 from projections.paging import Page, cut, read_cursor
 from projections.projection import Projection
+from projections.results import shown
 from projections.rows import Document, Edits
 
 METADATA = MetaData(schema="restaurants")
@@ -121,13 +123,13 @@ def get(c: Connection, restaurant_id: UUID) -> RestaurantView | None:
     """One restaurant without its menu."""
     query = select(RESTAURANTS).where(RESTAURANTS.c.restaurant_id == restaurant_id)
     row = c.execute(query).mappings().one_or_none()
-    return None if row is None else msgspec.convert(_placed(dict(row)), RestaurantView)
+    return None if row is None else shown(RestaurantView, row, position=_position(row))
 
 
 def menu(c: Connection, restaurant_id: UUID) -> list[MenuItemView]:
     """The restaurant's dishes in the order they were added; empty for an unknown restaurant."""
     query = select(MENU).where(MENU.c.restaurant_id == restaurant_id).order_by(MENU.c.added_at_version)
-    return [msgspec.convert(dict(row), MenuItemView) for row in c.execute(query).mappings()]
+    return [shown(MenuItemView, row) for row in c.execute(query).mappings()]
 
 
 def near(
@@ -168,7 +170,7 @@ def near(
         wanted.append(tuple_(distance, place.restaurant_id) > tuple_(far, last_id))
     query = (
         select(
-            RESTAURANTS,
+            *(column for column in place if column.name != "open"),
             distance.label("distance_m"),
             is_open.label("open"),
             (distance <= place.delivery_radius_m).label("delivers"),
@@ -177,12 +179,12 @@ def near(
         .order_by(distance, place.restaurant_id)
         .limit(limit + 1)
     )
-    items = [msgspec.convert(_placed(dict(row)), NearRestaurant) for row in c.execute(query).mappings()]
+    items = [shown(NearRestaurant, row, position=_position(row)) for row in c.execute(query).mappings()]
     return cut(items, limit, "distance_m", "restaurant_id")
 
 
-def _placed(row: dict[str, object]) -> dict[str, object]:
-    return row | {"position": {"lat": row["lat"], "lon": row["lon"]}}
+def _position(row: RowMapping) -> Position:
+    return Position(lat=row["lat"], lon=row["lon"])
 
 
 def _in_box(position: Position, radius_m: float) -> ColumnElement[bool]:

@@ -10,11 +10,14 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql
 
 type Document = dict[str, Any]
 
 FIXED = {"fixed": True}
 """Column info: never changes after the row's insertion, so that changing others need not write it again."""
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 class Edits[K: Hashable]:
@@ -130,5 +133,5 @@ def _count_sql(table: Table, schema: str, columns: tuple[str, ...]) -> str:
 
 def _same_key(table: Table) -> str:
     return " AND ".join(
-        f"t.{column.name} = (v.document->>'{column.name}')::{column.type.compile()}" for column in table.primary_key
+        f"t.{column.name} = (v.document->>'{column.name}')::{column.type.compile(_DIALECT)}" for column in table.primary_key
     )

@@ -1,0 +1,338 @@
+"""The runner: one leads and one stands by, every event once, and one projection's trouble is its own."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from uuid import UUID
+
+import pytest
+import redis
+from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData, Table, Uuid, select
+from sqlalchemy.exc import ProgrammingError
+
+from domain.order import events as order
+from projections import generations, order_details, order_timeline, order_totals, positions, runner
+from projections.log import Logged
+from projections.positions import Progress
+from projections.projection import Follower, Projection
+from projections.rows import insert
+from tests.projections.history import History, placed, whole_order
+from tests.waiting import eventually
+
+ORDER, OTHER = UUID(int=100), UUID(int=101)
+METADATA = MetaData(schema="seen")
+SEEN = Table(
+    "seen",
+    METADATA,
+    Column("position", BigInteger, primary_key=True),
+    Column("stream_id", Uuid, nullable=False),
+)
+REAL = (order_details.PROJECTION, order_timeline.PROJECTION, order_totals.PROJECTION)
+
+
+def fold_seen(connection: Connection, batch: Sequence[Logged]) -> None:
+    """Note every event; the primary key refuses one that comes twice."""
+    insert(connection, SEEN, [{"position": each.position, "stream_id": each.stream_id} for each in batch])
+
+
+class Fragile:
+    """Notes every event but one, at which it fails until mended."""
+
+    def __init__(self, position: int) -> None:
+        self.position: int | None = position
+
+    def __call__(self, connection: Connection, batch: Sequence[Logged]) -> None:
+        fold_seen(connection, batch)
+        if any(logged.position == self.position for logged in batch):
+            raise ValueError("cannot fold this")
+
+
+type Start = Callable[..., AbstractContextManager[threading.Event]]
+
+
+@pytest.fixture
+def start(postgres_url: str) -> Start:
+    """Run a projector in a thread for as long as the block lasts; gives the event that says it leads."""
+
+    @contextmanager
+    def running(projections: Sequence[Projection], followers: Sequence[Follower] = ()) -> Iterator[threading.Event]:
+        stopping, leads = threading.Event(), threading.Event()
+        thread = threading.Thread(
+            target=runner.run,
+            args=(postgres_url, projections, followers),
+            kwargs={"stopping": stopping, "on_lead": leads.set},
+        )
+        thread.start()
+        try:
+            yield leads
+        finally:
+            stopping.set()
+            thread.join(5)
+            assert not thread.is_alive(), "drains within seconds"
+
+    return running
+
+
+@pytest.fixture
+def look(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees what is committed."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
+
+
+def progress(look: Connection, name: str) -> Progress | None:
+    return next((row for row in positions.progress(look) if row.name == name), None)
+
+
+def reached(look: Connection, position: int, *names: str) -> None:
+    def all_there() -> bool:
+        return positions.of(look, names) >= position
+
+    eventually(all_there, what=f"{names} at {position}: {positions.progress(look)}")
+
+
+def seen(look: Connection) -> list[int]:
+    return list(look.execute(select(SEEN.c.position).order_by(SEEN.c.position)).scalars())
+
+
+def test_what_was_stored_before_and_after_it_started_is_folded_once(
+    start: Start, look: Connection, engine: Engine, history: History
+) -> None:
+    history.tell(ORDER, *whole_order())
+    with engine.connect() as writer:
+        history.store(writer)
+        with start([Projection("seen", METADATA, fold_seen), *REAL]):
+            reached(look, 13, "seen", "order_details", "order_timeline", "order_totals")
+            for number in range(200, 230):
+                history.tell(UUID(int=number), *whole_order())
+                history.store(writer)
+            reached(look, history.position, "seen", "order_details", "order_timeline", "order_totals")
+    assert seen(look) == list(range(1, history.position + 1))
+    assert order_totals.totals(look).reached["completed"] == 31
+    details = order_details.get(look, ORDER)
+    assert details is not None
+    assert details.version == len(order_timeline.steps(look, ORDER)) == 13
+
+
+def test_a_restart_goes_on_where_it_was(start: Start, look: Connection, engine: Engine, history: History) -> None:
+    projection = Projection("seen", METADATA, fold_seen)
+    with engine.connect() as writer:
+        for number in (1, 2):
+            history.tell(UUID(int=number), *whole_order())
+            history.store(writer)
+            with start([projection]):
+                reached(look, 13 * number, "seen")
+    assert seen(look) == list(range(1, 27))
+
+
+def test_the_standby_takes_over_when_the_leader_goes(
+    start: Start, look: Connection, engine: Engine, history: History
+) -> None:
+    projection = Projection("seen", METADATA, fold_seen)
+    with engine.connect() as writer:
+        with start([projection]) as first:
+            assert first.wait(5)
+            with start([projection]) as second:
+                history.tell(ORDER, *whole_order())
+                history.store(writer)
+                reached(look, 13, "seen")
+                assert not second.is_set()
+                kill_leader(look)
+                assert second.wait(5) or first.is_set()
+                history.tell(OTHER, *whole_order())
+                history.store(writer)
+                reached(look, 26, "seen")
+        assert seen(look) == list(range(1, 27))
+
+
+def kill_leader(look: Connection) -> None:
+    """Cut the connection that holds the leader's lock."""
+    look.exec_driver_sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = %s "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        (runner.LEADER_LOCK,),
+    )
+
+
+def test_a_lost_lane_comes_back(start: Start, look: Connection, engine: Engine, history: History) -> None:
+    with engine.connect() as writer, start([Projection("seen", METADATA, fold_seen)]):
+        history.tell(ORDER, *whole_order())
+        history.store(writer)
+        reached(look, 13, "seen")
+        look.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'tiffin projector' AND datname = current_database() "
+            "AND pid NOT IN (pg_backend_pid(), %s)",
+            (writer.connection.driver_connection.info.backend_pid,),  # type: ignore[union-attr]
+        )
+        history.tell(OTHER, *whole_order())
+        history.store(writer)
+        reached(look, 26, "seen")
+    assert seen(look) == list(range(1, 27))
+
+
+def test_a_failing_event_stops_its_projection_alone(
+    start: Start, look: Connection, engine: Engine, history: History
+) -> None:
+    fragile = Fragile(8)
+    with engine.connect() as writer:
+        history.tell(ORDER, *whole_order())
+        history.store(writer)
+        with start([Projection("seen", METADATA, fragile), *REAL]):
+            reached(look, 13, "order_details", "order_timeline", "order_totals")
+            stopped = eventually(lambda: (row := progress(look, "seen")) and row.state == "stopped" and row)
+            assert (stopped.position, stopped.lag_events) == (7, 6)
+            assert stopped.error == "event 8 (order.driver_arrived): ValueError: cannot fold this"
+            history.tell(OTHER, *whole_order())
+            history.store(writer)
+            reached(look, 26, "order_details", "order_timeline", "order_totals")
+            assert seen(look) == list(range(1, 8))
+
+            fragile.position = None
+            assert positions.resume(look, "seen") == ["seen"]
+            reached(look, 26, "seen")
+        assert seen(look) == list(range(1, 27))
+        mended = progress(look, "seen")
+        assert mended is not None
+        assert (mended.state, mended.error) == ("live", None)
+
+
+def test_an_unreadable_event_stops_with_its_reason(
+    start: Start, look: Connection, engine: Engine, history: History
+) -> None:
+    with engine.connect() as writer:
+        history.tell(ORDER, *whole_order())
+        history.store(writer)
+        with start(REAL):
+            reached(look, 13, "order_details")
+            look.exec_driver_sql(
+                "INSERT INTO events (position, originator_id, originator_version, topic, state, event_id, recorded_at, "
+                "actor_type, hash) VALUES (14, gen_random_uuid(), 1, 'order.from_the_future', '{}', gen_random_uuid(), "
+                "now(), 'system', '')"
+            )
+            stopped = eventually(lambda: (row := progress(look, "order_details")) and row.state == "stopped" and row)
+            assert stopped.position == 13
+            assert "order.from_the_future" in (stopped.error or "")
+
+
+def test_a_laggard_catches_up_alone(
+    start: Start, look: Connection, engine: Engine, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.runner.NEAR", 5)
+    monkeypatch.setattr("projections.lanes.NEAR", 5)
+    monkeypatch.setattr("projections.lanes.BATCH", 10)
+    with engine.connect() as writer:
+        for number in range(20):
+            history.tell(UUID(int=number), *whole_order())
+        history.store(writer)
+        with start(REAL):
+            reached(look, 260, "order_details", "order_timeline", "order_totals")
+        with start([Projection("seen", METADATA, fold_seen), *REAL]):
+            history.tell(UUID(int=1_000), *whole_order())
+            history.store(writer)
+            reached(look, 273, "seen", "order_details", "order_timeline", "order_totals")
+    assert seen(look) == list(range(1, 274))
+
+
+def test_a_rebuild_takes_the_live_ones_place(
+    start: Start, look: Connection, engine: Engine, history: History
+) -> None:
+    told: list[tuple[int, int]] = []
+    with engine.connect() as writer:
+        history.tell(ORDER, *whole_order())
+        history.store(writer)
+        with start(REAL):
+            reached(look, 13, "order_details")
+            look.exec_driver_sql("UPDATE order_details.orders SET status = 'nonsense'")
+            position = generations.rebuild(engine, order_details.PROJECTION, lambda *at: told.append(at))
+            details = order_details.get(look, ORDER)
+            assert details is not None
+            assert (position, details.status, told) == (13, "completed", [(13, 13)])
+            history.tell(OTHER, *whole_order())
+            history.store(writer)
+            reached(look, 26, "order_details")
+            assert order_details.get(look, OTHER)
+    row = progress(look, "order_details")
+    assert row is not None
+    assert (row.generation, row.state) == (2, "live")
+    with pytest.raises(ProgrammingError):
+        look.exec_driver_sql("SELECT * FROM order_details_1.orders")
+
+
+def test_a_rebuild_that_fails_leaves_the_live_one(look: Connection, engine: Engine, history: History) -> None:
+    sound, broken = Projection("seen", METADATA, fold_seen), Projection("seen", METADATA, Fragile(5))
+    history.tell(ORDER, *whole_order())
+    with engine.connect() as connection:
+        history.store(connection)
+        generations.ensure(connection, [sound])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="cannot fold this"):
+            generations.rebuild(engine, broken)
+    assert seen(look) == []
+    assert generations.rebuild(engine, sound) == 13
+    assert seen(look) == list(range(1, 14))
+
+
+def test_two_rebuilds_at_once_are_refused(look: Connection, engine: Engine) -> None:
+    with engine.connect() as connection:
+        generations.ensure(connection, [order_details.PROJECTION])
+    look.exec_driver_sql("SELECT pg_advisory_lock(7020, hashtext('order_details'))")
+    with pytest.raises(generations.AlreadyRebuilding):
+        generations.rebuild(engine, order_details.PROJECTION)
+
+
+class Remembering:
+    """A follower in memory."""
+
+    name = "remembering"
+
+    def __init__(self) -> None:
+        self.at = 0
+        self.positions: list[int] = []
+        self.failing: Exception | None = None
+
+    def position(self, connection: Connection) -> int:
+        assert connection.in_transaction()
+        return self.at
+
+    def apply(self, events: Sequence[Logged]) -> None:
+        if self.failing is not None:
+            failing, self.failing = self.failing, None
+            raise failing
+        self.positions += [logged.position for logged in events]
+        self.at = self.positions[-1]
+
+    def forget(self) -> None:
+        self.at = 0
+
+
+def test_a_follower_gets_every_event_and_survives_its_servers_absence(
+    start: Start, look: Connection, engine: Engine, history: History
+) -> None:
+    follower = Remembering()
+    follower.failing = redis.ConnectionError("away")
+    with engine.connect() as writer:
+        history.tell(ORDER, *whole_order())
+        history.store(writer)
+        with start(REAL, [follower]):
+            reached(look, 13, "order_details", "remembering")
+            history.tell(OTHER, order.NoteAdded(text="x"), placed())
+            history.store(writer)
+            eventually(lambda: follower.at == 15)
+            follower.forget()
+            eventually(lambda: follower.at == 15)
+    assert follower.positions == [*range(1, 16), *range(1, 16)]
+
+
+def test_a_follower_that_fails_says_why_and_the_others_go_on(
+    start: Start, look: Connection, engine: Engine, history: History
+) -> None:
+    follower = Remembering()
+    follower.failing = KeyError("missing")
+    with engine.connect() as writer:
+        history.tell(ORDER, *whole_order())
+        history.store(writer)
+        with start(REAL, [follower]):
+            stopped = eventually(lambda: (row := progress(look, "remembering")) and row.state == "stopped" and row)
+            assert stopped.error == "KeyError: 'missing'"
+            reached(look, 13, "order_details")
