@@ -166,12 +166,12 @@ def read_tracks(connection: Connection) -> tuple[int, dict[UUID, Track]]:
     )
     # Asked first, for when no order is open. Otherwise one statement, one snapshot: rows and position fit.
     position = int(connection.execute(select(reached)).scalar_one())
-    columns = (ORDERS.c[name] for name in ("order_id", *Track.__struct_fields__))
-    rows = connection.execute(
-        select(*columns, reached.label("reached")).where(ORDERS.c.status.not_in([status.value for status in OVER]))
-    ).all()
-    tracks = {row.order_id: _first_name_only(msgspec.convert(dict(row._mapping), Track)) for row in rows}  # noqa: SLF001 - SQLAlchemy's public name
-    return (int(rows[0].reached) if rows else position), tracks
+    fields = Track.__struct_fields__
+    columns = (ORDERS.c[name] for name in ("order_id", *fields))
+    open_orders = ORDERS.c.status.not_in([status.value for status in OVER])
+    rows = connection.execute(select(*columns, reached.label("reached")).where(open_orders)).mappings().all()
+    tracks = {row["order_id"]: _first_name_only(Track(**{name: row[name] for name in fields})) for row in rows}
+    return (int(rows[0]["reached"]) if rows else position), tracks
 
 
 def _step(tracks: dict[UUID, Track], logged: Logged) -> Track | None:
