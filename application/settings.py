@@ -69,6 +69,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     backlog: int = 1024
     backpressure: int = 4096
     """Requests one worker takes on at once, open live streams among them; the rest wait in the socket's backlog."""
+    trusted_proxies: int = 0
+    """How many proxies stand before the API; the client's address is what the outermost of them saw."""
     session_seconds: int = 86_400
     read_your_writes_seconds: float = 1.0
     drain_seconds: int = 8
@@ -112,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "TIFFIN_PORT": str(self.api.port),
             "TIFFIN_API_WORKERS": str(self.api.workers),
             "TIFFIN_API_THREADS": str(self.api.threads),
+            "TIFFIN_TRUSTED_PROXIES": str(self.api.trusted_proxies),
             "TIFFIN_WORKER_PROCESSES": str(self.worker.processes),
             "TIFFIN_WORKER_THREADS": str(self.worker.threads),
             "TIFFIN_DATA": str(self.data_dir),
@@ -141,6 +144,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             port=_number(env, "TIFFIN_PORT", 8000, 1, 65_535),
             workers=_number(env, "TIFFIN_API_WORKERS", max(1, min(2, cores - 1)), 1, 64),
             threads=_number(env, "TIFFIN_API_THREADS", 12, 1, 200),
+            trusted_proxies=_number(env, "TIFFIN_TRUSTED_PROXIES", 0, 0, 10),
         ),
         worker=WorkerSettings(
             processes=_number(env, "TIFFIN_WORKER_PROCESSES", 1, 1, 64),

@@ -39,7 +39,8 @@ def server(settings: Settings) -> MPServer:
         backpressure=api.backpressure,
         respawn_failed_workers=True,
         respawn_interval=1.0,
-        workers_kill_timeout=api.drain_seconds,
+        # The application drains by itself; who has not ended a second later is killed.
+        workers_kill_timeout=api.drain_seconds + 1,
         log_level=LogLevels.warning,
         log_access=False,
     )
