@@ -13,8 +13,9 @@ from api.body import JsonBody
 from api.call import CALL, ApiRequest, Call, ClientGone
 from api.controllers import CONTROLLERS
 from api.problems import respond
-from api.services import Services, open_services
+from api.services import Services, Wiring, open_services
 from application import logs
+from application.bootstrap import open_tiffin
 from application.metrics import http_request_duration_seconds
 from application.settings import Settings, read_settings
 
@@ -38,6 +39,7 @@ class Api(Litestar):
         scope[CALL] = call  # type: ignore[typeddict-unknown-key]
         clear_contextvars()
         bind_contextvars(request_id=call.request_id, correlation_id=call.correlation_id)
+
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 _observe(scope, message["status"], perf_counter() - began)
@@ -57,8 +59,8 @@ class Api(Litestar):
             drain.leave()
 
 
-def create_app(settings: Settings | None = None) -> Api:
-    """Make the application; nothing connects before its lifespan starts."""
+def create_app(settings: Settings | None = None, wiring: Wiring = open_tiffin) -> Api:
+    """Make the application; nothing connects before its lifespan starts. Tests hand in another wiring."""
     settings = settings or read_settings()
     executor = ThreadPoolExecutor(settings.api.threads, thread_name_prefix="command")
 
@@ -66,7 +68,7 @@ def create_app(settings: Settings | None = None) -> Api:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         if not isinstance(app, Api):
             raise TypeError("the lifespan belongs to Api")
-        async with open_services(settings, executor) as app.services:
+        async with open_services(settings, executor, wiring) as app.services:
             try:
                 yield
             finally:

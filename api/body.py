@@ -27,10 +27,13 @@ class JsonBody(AbstractDTO[msgspec.Struct]):
 
     @classmethod
     def create_for_field_definition(
-        cls, field_definition: FieldDefinition, handler_id: str, backend_cls: Any = None  # noqa: ANN401, ARG003
+        cls,
+        field_definition: FieldDefinition,
+        handler_id: str,
+        backend_cls: Any = None,  # noqa: ANN401, ARG003
     ) -> None:
         """Make the decoder of a handler's body."""
-        cls.decoders[handler_id] = msgspec.json.Decoder(field_definition.raw)
+        cls.decoders[handler_id] = msgspec.json.Decoder(field_definition.annotation)
 
     @classmethod
     def generate_field_definitions(cls, model_type: type[Any]) -> Generator[DTOFieldDefinition, None, None]:

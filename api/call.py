@@ -38,7 +38,17 @@ _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 class Call:
     """The circumstances of one request. `identity` and `key` are set by the operation's gate."""
 
-    __slots__ = ("correlation_id", "headers", "identity", "ip", "key", "position", "request_id", "services", "traceparent")
+    __slots__ = (
+        "correlation_id",
+        "headers",
+        "identity",
+        "ip",
+        "key",
+        "position",
+        "request_id",
+        "services",
+        "traceparent",
+    )
 
     def __init__(self, services: "Services", scope: HTTPScope) -> None:
         """Ids that a client sends are kept when they are well-formed; else new ones are made."""

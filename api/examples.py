@@ -303,12 +303,16 @@ _MESSAGE = (
     f'"occurred_at":"{MORNING}","status":"preparing","dispatch":"idle","restaurant_id":"{RESTAURANT}",'
     '"driver_id":null,"driver_name":null,"data":{}}'
 )
-ORDER_STREAM = f"id: 4\nevent: order\ndata: {_MESSAGE}\n\nevent: position\ndata: {{\"lat\":41.15,\"lon\":-8.61}}\n\n: heart-beat\n\n"
+ORDER_STREAM = (
+    f'id: 4\nevent: order\ndata: {_MESSAGE}\n\nevent: position\ndata: {{"lat":41.15,"lon":-8.61}}\n\n: heart-beat\n\n'
+)
 RESTAURANT_STREAM = f'event: snapshot\ndata: {{"orders":[]}}\n\nid: 4711\nevent: order\ndata: {_MESSAGE}\n\n'
-DRIVER_STREAM = f'event: snapshot\ndata: {{"offers":[],"deliveries":[]}}\n\nid: 4711\nevent: order\ndata: {_MESSAGE}\n\n'
+DRIVER_STREAM = (
+    f'event: snapshot\ndata: {{"offers":[],"deliveries":[]}}\n\nid: 4711\nevent: order\ndata: {_MESSAGE}\n\n'
+)
 AUDIT_LINE = (
     f'{{"position":4711,"topic":"order.preparation_started","stream_id":"{ORDER}","version":4,"event_id":"{EVENT}",'
     f'"schema":1,"occurred_at":"{MORNING}","recorded_at":"{MORNING}","meta":{{"actor_type":"restaurant"}},"data":{{}},'
     f'"hash":"{"0" * 64}"}}\n'
 )
-METRICS = "# TYPE orders_active gauge\norders_active{status=\"preparing\"} 12.0\n"
+METRICS = '# TYPE orders_active gauge\norders_active{status="preparing"} 12.0\n'

@@ -50,7 +50,11 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
 }
 
 _HEADERS = {
-    "Idempotency-Key": (True, "A new UUID for each new request; the same one to repeat it.", {"minLength": 1, "maxLength": 128}),
+    "Idempotency-Key": (
+        True,
+        "A new UUID for each new request; the same one to repeat it.",
+        {"minLength": 1, "maxLength": 128},
+    ),
     "Tiffin-Position": (False, "Wait until the answer shows this log position.", {"pattern": "^[0-9]{1,18}$"}),
 }
 
@@ -97,9 +101,7 @@ def _operations(app: Litestar) -> Iterator[_Operation]:
             if description is None:
                 continue
             for method in sorted(handler.http_methods):
-                yield _Operation(
-                    route.path_format, method.lower(), handler, description, _hints(handler)
-                )
+                yield _Operation(route.path_format, method.lower(), handler, description, _hints(handler))
 
 
 def _hints(handler: HTTPRouteHandler) -> dict[str, Any]:
@@ -107,7 +109,9 @@ def _hints(handler: HTTPRouteHandler) -> dict[str, Any]:
     fn = inspect.unwrap(getattr(handler.fn, "func", handler.fn))
     while not inspect.isroutine(fn) and hasattr(fn, "func"):
         fn = fn.func
-    hints = {name: hint for name, hint in get_type_hints(fn, include_extras=True).items() if name not in {"request", "self"}}
+    hints = {
+        name: hint for name, hint in get_type_hints(fn, include_extras=True).items() if name not in {"request", "self"}
+    }
     answer = hints.pop("return", None)
     if get_origin(answer) is Response:
         answer = get_args(answer)[0]
@@ -150,7 +154,7 @@ def _parameters(operation: _Operation, schemas: dict[int, Any]) -> Iterator[dict
     for name, parameter in _signature(operation.handler).parameters.items():
         if name in {"self", "request", "data"}:
             continue
-        schema = dict(schemas[id(operation.hints[name])])
+        schema = _without_null(schemas[id(operation.hints[name])])
         if parameter.default not in (inspect.Parameter.empty, None):
             schema["default"] = msgspec.to_builtins(parameter.default)
         yield {
@@ -170,6 +174,12 @@ def _parameters(operation: _Operation, schemas: dict[int, Any]) -> Iterator[dict
             "description": text,
             "schema": {"type": "string", **schema},
         }
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter is left out, never null."""
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    return dict(choices[0]) if len(choices) == 1 else dict(schema)
 
 
 def _responses(operation: _Operation, schemas: dict[int, Any]) -> dict[str, Any]:

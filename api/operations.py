@@ -119,9 +119,7 @@ def live(
         media_type=media_type,
         before_request=_reading(roles, ()),
         opt={
-            DESCRIPTION: Description(
-                roles=roles, waits=False, answer=answer, answer_type=media_type, problems=problems
-            )
+            DESCRIPTION: Description(roles=roles, waits=False, answer=answer, answer_type=media_type, problems=problems)
         },
     )
 

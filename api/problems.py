@@ -72,7 +72,9 @@ class ProblemError(Exception):
 UNAUTHENTICATED = Kind(401, "unauthenticated", "Log in first", "POST /v1/sessions, then send its token as a bearer.")
 FORBIDDEN = Kind(403, "forbidden", "Not for this role", "Use an account of a role that may.")
 KEY_MISSING = Kind(400, "idempotency-key-missing", "Idempotency-Key missing", "Send a new UUID with each new request.")
-KEY_INVALID = Kind(400, "idempotency-key-invalid", "Idempotency-Key unusable", "Send 1 to 128 visible ASCII characters.")
+KEY_INVALID = Kind(
+    400, "idempotency-key-invalid", "Idempotency-Key unusable", "Send 1 to 128 visible ASCII characters."
+)
 MALFORMED = Kind(400, "malformed-request", "Malformed request", "Correct the request; the detail says where.")
 NO_ROUTE = Kind(404, "no-such-path", "No such path", "See /docs for the paths there are.")
 NOT_ALLOWED = Kind(405, "method-not-allowed", "Method not allowed", "Use a method that the Allow header names.")

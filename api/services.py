@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from functools import partial
 
 import msgspec
@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from api.draining import Drain
 from application.accounts import Accounts
-from application.bootstrap import Tiffin, open_tiffin
+from application.bootstrap import Tiffin
 from application.clocks import Clock
 from application.context import Context
 from application.execute import execute
@@ -23,6 +23,9 @@ from application.settings import Settings
 from application.store import Receipt
 from application.valkey_link import ValkeyLink
 from projections.waiting import PositionWaiter
+
+
+type Wiring = Callable[[Settings], AbstractContextManager[Tiffin]]
 
 
 class Services:
@@ -75,11 +78,11 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, executor: ThreadPoolExecutor) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, executor: ThreadPoolExecutor, wiring: Wiring) -> AsyncIterator[Services]:
     """Wire a process and take it down again. `executor` becomes the loop's own, so that nothing runs unbounded."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(executor)
-    opening = open_tiffin(settings)
+    opening = wiring(settings)
     tiffin = await loop.run_in_executor(None, opening.__enter__)
     try:
         async with (
@@ -109,9 +112,7 @@ async def open_services(settings: Settings, executor: ThreadPoolExecutor) -> Asy
                 frozenset(tiffin.regions),
             )
             try:
-                yield Services(
-                    tiffin=tiffin, sessions=sessions, accounts=accounts, waiter=waiter, hub=hub, pings=pings
-                )
+                yield Services(tiffin=tiffin, sessions=sessions, accounts=accounts, waiter=waiter, hub=hub, pings=pings)
             finally:
                 passwords.close()
     finally:

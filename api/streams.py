@@ -132,9 +132,7 @@ class RestaurantStream:
     def snapshot(self) -> bytes:
         """The open orders."""
         with self.request.services.read() as connection:
-            page = order_lists.by_restaurant(
-                connection, self.request.me.subject_id, open_only=True, limit=OPEN_ORDERS
-            )
+            page = order_lists.by_restaurant(connection, self.request.me.subject_id, open_only=True, limit=OPEN_ORDERS)
         self._seen = {order.order_id: order.version for order in page.items}
         return event("snapshot", OrderSnapshot(orders=page.items))
 
@@ -182,9 +180,7 @@ def standing_offers(services: Services, driver_id: UUID) -> list[OfferListing]:
     with services.read() as connection:
         offers = order_lists.offers_for(connection, driver_id, now=services.clock.now())
     return [
-        OfferListing.of(
-            offer, driver_fee_minor(services.tiffin.regions[offer.region].fees, offer.delivery_fee_minor)
-        )
+        OfferListing.of(offer, driver_fee_minor(services.tiffin.regions[offer.region].fees, offer.delivery_fee_minor))
         for offer in offers
     ]
 

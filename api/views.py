@@ -196,9 +196,7 @@ class OfferListing(msgspec.Struct, frozen=True, kw_only=True):
             offer_id=offer.offer_id,
             sequence=offer.sequence,
             expires_at=offer.expires_at,
-            restaurant=Pickup(
-                id=offer.restaurant_id, name=offer.restaurant_name, position=offer.restaurant_position
-            ),
+            restaurant=Pickup(id=offer.restaurant_id, name=offer.restaurant_name, position=offer.restaurant_position),
             dropoff=Position(round(offer.dropoff.position.lat, 3), round(offer.dropoff.position.lon, 3)),
             distance_m=offer.distance_m,
             travel_seconds=offer.travel_seconds,

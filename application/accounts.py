@@ -183,9 +183,7 @@ def _failures(email: str) -> str:
 
 
 def _holder(row: Row[tuple[object, ...]]) -> Holder:
-    return Holder(
-        account_id=row.id, role=Role(row.role), subject_id=row.subject_id, name=row.name, region=row.region
-    )
+    return Holder(account_id=row.id, role=Role(row.role), subject_id=row.subject_id, name=row.name, region=row.region)
 
 
 async def _thread[T](function: Callable[[], T]) -> T:

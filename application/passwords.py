@@ -38,7 +38,9 @@ class Passwords:
 
     async def matches(self, password_hash: str | None, password: str) -> bool:
         """Check a password. Without a hash (no such account) it takes as long and says no. Raises PasswordsBusy."""
-        return bool(await self._run(self._verify, password_hash or self._nobody, password)) and password_hash is not None
+        return (
+            bool(await self._run(self._verify, password_hash or self._nobody, password)) and password_hash is not None
+        )
 
     def outdated(self, password_hash: str) -> bool:
         """Whether the hash was made at another cost than today's and should be made anew at the next log-in."""

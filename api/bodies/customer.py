@@ -10,7 +10,7 @@ from domain.order.events import Dropoff
 from domain.pricing import OrderLine
 
 
-class Line(Form, kw_only=True):
+class BasketLine(Form, kw_only=True):
     """One item as asked for."""
 
     item_id: UUID
@@ -30,7 +30,7 @@ class Basket(Form, kw_only=True):
     """What is wanted from one restaurant, brought where."""
 
     restaurant_id: UUID
-    lines: Annotated[tuple[Line, ...], Meta(min_length=1, max_length=100)]
+    lines: Annotated[tuple[BasketLine, ...], Meta(min_length=1, max_length=100)]
     dropoff: DropoffPlace
     tip_minor: AmountMinor = 0
 
@@ -51,7 +51,7 @@ class NewOrder(Basket, kw_only=True):
     """The gateway's token for the card."""
 
 
-class Cancellation(Form, kw_only=True):
+class OwnCancellation(Form, kw_only=True):
     """Why the order is cancelled."""
 
     reason: Sentence

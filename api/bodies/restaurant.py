@@ -4,7 +4,19 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.types import Address, Form, Name, OptionalSentence, Phone, PrepSeconds, PriceMinor, RadiusM, Sentence, Time, Word
+from api.types import (
+    Address,
+    Form,
+    Name,
+    OptionalSentence,
+    Phone,
+    PrepSeconds,
+    PriceMinor,
+    RadiusM,
+    Sentence,
+    Time,
+    Word,
+)
 
 
 class Details(Form, kw_only=True):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Controller, delete, get, post
+from litestar.params import FromPath, JSONBody
 
 from api import examples
 from api.bodies.accounts import LogIn, Registration, role_of, without_password
@@ -61,7 +62,7 @@ class Accounts(Controller):
         keyed=True,
         problems=(401, 403, 409, 422),
     )
-    async def create_account(self, request: ApiRequest, data: Registration) -> AccountOpened:
+    async def create_account(self, request: ApiRequest, data: JSONBody[Registration]) -> AccountOpened:
         """Anyone registers as a customer, driver or restaurant; an admin's session is needed to appoint staff."""
         role = role_of(data)
         if role not in PUBLIC_ROLES:
@@ -90,7 +91,7 @@ class Accounts(Controller):
         status=201,
         problems=(401, 429),
     )
-    async def log_in(self, request: ApiRequest, data: LogIn) -> SessionOpened:
+    async def log_in(self, request: ApiRequest, data: JSONBody[LogIn]) -> SessionOpened:
         """Open a session of 24 hours. Its token goes into `Authorization: Bearer TOKEN`."""
         call = request.call
         opened = await request.services.accounts.log_in(
@@ -111,7 +112,16 @@ class Accounts(Controller):
         """The session that this call was made with."""
         return Session(**_session(request.me))
 
-    @plain("/sessions/current", delete, id="log_out", summary="Log out", roles=EVERYONE, status=204, keyed=True, threaded=True)
+    @plain(
+        "/sessions/current",
+        delete,
+        id="log_out",
+        summary="Log out",
+        roles=EVERYONE,
+        status=204,
+        keyed=True,
+        threaded=True,
+    )
     def log_out(self, request: ApiRequest) -> None:
         """The session ends at once, everywhere; its live streams too."""
         request.services.sessions.revoke(request.me)
@@ -141,7 +151,7 @@ class Accounts(Controller):
         threaded=True,
         problems=(404,),
     )
-    def revoke_sessions(self, request: ApiRequest, account_id: UUID) -> None:
+    def revoke_sessions(self, request: ApiRequest, account_id: FromPath[UUID]) -> None:
         """For a lost device or a stolen password."""
         request.services.accounts.revoke_sessions(account_id)
 

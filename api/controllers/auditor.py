@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller
+from litestar.params import FromQuery
 from litestar.response import Stream
 from msgspec import Meta
 
@@ -42,9 +43,9 @@ class Auditor(Controller):
     async def read_events(
         self,
         request: ApiRequest,
-        after: After = 0,
-        limit: Lines = 1000,
-        follow: bool = False,  # noqa: FBT001, FBT002 - a query parameter
+        after: FromQuery[After] = 0,
+        limit: FromQuery[Lines] = 1000,
+        follow: FromQuery[bool] = False,  # noqa: FBT001, FBT002 - a query parameter
     ) -> Stream:
         """At most `limit` events after a position; with `follow=true` without end (and `limit` does not count).
 

@@ -5,11 +5,12 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, Response, post
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 from msgspec import Meta
 
 from api import examples
-from api.bodies.customer import Basket, Cancellation, NewOrder
+from api.bodies.customer import Basket, NewOrder, OwnCancellation
 from api.call import ApiRequest
 from api.operations import CUSTOMER, EVERYONE, command, live, query
 from api.streams import EVENT_STREAM, OrderStream, respond
@@ -48,14 +49,14 @@ class Customer(Controller):
     def list_restaurants(
         self,
         request: ApiRequest,
-        lat: Latitude,
-        lon: Longitude,
-        radius_m: Radius = 5000.0,
-        cuisine: Search | None = None,
-        open: bool = True,  # noqa: A002, FBT001, FBT002 - the query parameter's name
-        q: Search | None = None,
-        limit: Limit = 20,
-        cursor: Cursor | None = None,
+        lat: FromQuery[Latitude],
+        lon: FromQuery[Longitude],
+        radius_m: FromQuery[Radius] = 5000.0,
+        cuisine: FromQuery[Search | None] = None,
+        open: FromQuery[bool] = True,  # noqa: A002, FBT001, FBT002 - the query parameter's name
+        q: FromQuery[Search | None] = None,
+        limit: FromQuery[Limit] = 20,
+        cursor: FromQuery[Cursor | None] = None,
     ) -> Page[RestaurantListing]:
         """Nearest first. `open=false` shows closed ones too; `q` is part of a restaurant's or a dish's name."""
         with request.services.read() as connection:
@@ -81,7 +82,7 @@ class Customer(Controller):
         answer=examples.RESTAURANT_PAGE,
         problems=(404,),
     )
-    def get_restaurant(self, request: ApiRequest, restaurant_id: UUID) -> RestaurantPage:
+    def get_restaurant(self, request: ApiRequest, restaurant_id: FromPath[UUID]) -> RestaurantPage:
         """With every dish, whether available or not."""
         services = request.services
         with services.read() as connection:
@@ -102,7 +103,7 @@ class Customer(Controller):
         answer=examples.QUOTE,
         problems=(404, 409),
     )
-    def quote_basket(self, request: ApiRequest, data: Basket) -> QuoteView:
+    def quote_basket(self, request: ApiRequest, data: JSONBody[Basket]) -> QuoteView:
         """Prices and refuses like placing the order, without placing it. Changes nothing, so needs no key."""
         services = request.services
         quoted = quote(
@@ -131,7 +132,7 @@ class Customer(Controller):
         status=201,
         problems=(404, 409),
     )
-    def place_order(self, request: ApiRequest, data: NewOrder) -> Response[Answer]:
+    def place_order(self, request: ApiRequest, data: JSONBody[NewOrder]) -> Response[Answer]:
         """The card is authorised first; a declined card places nothing (422)."""
         order = PlaceOrder(
             customer_id=request.me.subject_id,
@@ -156,10 +157,10 @@ class Customer(Controller):
     def list_orders(
         self,
         request: ApiRequest,
-        status: Status | None = None,
-        since: Time | None = None,
-        limit: Limit = 20,
-        cursor: Cursor | None = None,
+        status: FromQuery[Status | None] = None,
+        since: FromQuery[Time | None] = None,
+        limit: FromQuery[Limit] = 20,
+        cursor: FromQuery[Cursor | None] = None,
     ) -> Page[OrderSummary]:
         """Newest first."""
         with request.services.read() as connection:
@@ -180,7 +181,7 @@ class Customer(Controller):
         reads=("order_lists",),
         answer=examples.SUMMARY,
     )
-    def summarise_orders(self, request: ApiRequest, days: Days = 30) -> OrdersSummary:
+    def summarise_orders(self, request: ApiRequest, days: FromQuery[Days] = 30) -> OrdersSummary:
         """How many, and for how much, in the last days."""
         since = request.services.clock.now() - timedelta(days=days)
         with request.services.read() as connection:
@@ -196,7 +197,7 @@ class Customer(Controller):
         answer=examples.ORDER_DETAILS,
         problems=(404,),
     )
-    def get_order(self, request: ApiRequest, order_id: UUID) -> OrderDetails:
+    def get_order(self, request: ApiRequest, order_id: FromPath[UUID]) -> OrderDetails:
         """As it is now."""
         return _mine(request, order_id)
 
@@ -208,7 +209,7 @@ class Customer(Controller):
         body={"reason": "Ordered by mistake"},
         answer=examples.answer("cancelled"),
     )
-    def cancel_order(self, request: ApiRequest, order_id: UUID, data: Cancellation) -> Answer:
+    def cancel_order(self, request: ApiRequest, order_id: FromPath[UUID], data: JSONBody[OwnCancellation]) -> Answer:
         """Possible until the kitchen begins."""
         return request.run(CancelOrder(order_id=order_id, reason=data.reason), data)
 
@@ -221,7 +222,7 @@ class Customer(Controller):
         answer=examples.ETA,
         problems=(404,),
     )
-    def get_eta(self, request: ApiRequest, order_id: UUID) -> EtaView:
+    def get_eta(self, request: ApiRequest, order_id: FromPath[UUID]) -> EtaView:
         """The latest estimate beside what was promised."""
         order = _mine(request, order_id)
         return EtaView(
@@ -240,7 +241,7 @@ class Customer(Controller):
         answer=examples.ORDER_STREAM,
         media_type=EVENT_STREAM,
     )
-    async def stream_order(self, request: ApiRequest, order_id: UUID) -> Stream:
+    async def stream_order(self, request: ApiRequest, order_id: FromPath[UUID]) -> Stream:
         """`snapshot` (the order), then an `order` event per change, numbered by the order's version, and `position`.
 
         After a break send Last-Event-ID: what was missed comes first. `resync` means: a new snapshot follows.

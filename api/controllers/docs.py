@@ -4,6 +4,7 @@ from importlib.resources import files
 
 import msgspec
 from litestar import Controller, Response, get
+from litestar.params import FromPath
 
 from api.call import ApiRequest
 from api.openapi import document
@@ -58,7 +59,7 @@ class Docs(Controller):
         return Response(PAGE, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": POLICY})
 
     @get("/docs/{name:str}", sync_to_thread=True)
-    def asset(self, name: str) -> Response[bytes]:
+    def asset(self, name: FromPath[str]) -> Response[bytes]:
         """Its files."""
         if name == "start.js":
             return Response(START.encode(), media_type="text/javascript; charset=utf-8", headers=CACHED)

@@ -5,6 +5,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from litestar import Controller, delete, post
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 
 from api import examples
@@ -92,7 +93,7 @@ class Driver(Controller):
         answer={"accepted": 1, "dropped": 0},
         status=200,
     )
-    async def report_positions(self, request: ApiRequest, data: Pings) -> PingsTaken:
+    async def report_positions(self, request: ApiRequest, data: JSONBody[Pings]) -> PingsTaken:
         """One position, or several. Stale and impossible ones, and those sent off shift, are dropped and counted."""
         services, me = request.services, request.me
         counts = await services.pings.submit(_region(request).id, data.pings(me.subject_id))
@@ -133,7 +134,7 @@ class Driver(Controller):
         roles=DRIVER,
         answer=examples.answer("assigned", version=12),
     )
-    def accept_offer(self, request: ApiRequest, order_id: UUID, offer_id: UUID) -> Answer:
+    def accept_offer(self, request: ApiRequest, order_id: FromPath[UUID], offer_id: FromPath[UUID]) -> Answer:
         """One driver wins; anyone else, and anyone too late, gets a 409 that says so."""
         return request.run(AcceptOffer(order_id=order_id, offer_id=offer_id, driver_id=request.me.subject_id))
 
@@ -146,7 +147,11 @@ class Driver(Controller):
         answer=examples.answer("searching", version=12),
     )
     def decline_offer(
-        self, request: ApiRequest, order_id: UUID, offer_id: UUID, data: OfferRefusal | None = None
+        self,
+        request: ApiRequest,
+        order_id: FromPath[UUID],
+        offer_id: FromPath[UUID],
+        data: JSONBody[OfferRefusal | None] = None,
     ) -> Answer:
         """The next driver is asked at once."""
         reason = data.reason if data is not None else ""
@@ -160,7 +165,7 @@ class Driver(Controller):
         roles=DRIVER,
         answer=examples.answer("preparing", version=13),
     )
-    def arrive_at_restaurant(self, request: ApiRequest, order_id: UUID) -> Answer:
+    def arrive_at_restaurant(self, request: ApiRequest, order_id: FromPath[UUID]) -> Answer:
         """Before pick-up."""
         return request.run(ArriveAtRestaurant(order_id=order_id, driver_id=request.me.subject_id))
 
@@ -171,7 +176,7 @@ class Driver(Controller):
         roles=DRIVER,
         answer=examples.answer("picked_up", version=15),
     )
-    def pick_up_order(self, request: ApiRequest, order_id: UUID) -> Answer:
+    def pick_up_order(self, request: ApiRequest, order_id: FromPath[UUID]) -> Answer:
         """Once the restaurant says it is ready."""
         return request.run(PickUpOrder(order_id=order_id, driver_id=request.me.subject_id))
 
@@ -182,7 +187,7 @@ class Driver(Controller):
         roles=DRIVER,
         answer=examples.answer("delivered", version=17),
     )
-    def deliver_order(self, request: ApiRequest, order_id: UUID) -> Answer:
+    def deliver_order(self, request: ApiRequest, order_id: FromPath[UUID]) -> Answer:
         """The fee's share and the tip are earned with it."""
         return request.run(DeliverOrder(order_id=order_id, driver_id=request.me.subject_id))
 
@@ -197,15 +202,13 @@ class Driver(Controller):
     def list_driver_orders(
         self,
         request: ApiRequest,
-        open: bool = False,  # noqa: A002, FBT001, FBT002 - the query parameter's name
-        limit: Limit = 20,
-        cursor: Cursor | None = None,
+        open: FromQuery[bool] = False,  # noqa: A002, FBT001, FBT002 - the query parameter's name
+        limit: FromQuery[Limit] = 20,
+        cursor: FromQuery[Cursor | None] = None,
     ) -> Page[OrderSummary]:
         """Newest first; `open=true` leaves only those carried now."""
         with request.services.read() as connection:
-            return order_lists.by_driver(
-                connection, request.me.subject_id, open_only=open, before=cursor, limit=limit
-            )
+            return order_lists.by_driver(connection, request.me.subject_id, open_only=open, before=cursor, limit=limit)
 
     @query(
         "/driver/earnings",
@@ -215,7 +218,7 @@ class Driver(Controller):
         reads=("order_lists",),
         answer=examples.EARNINGS,
     )
-    def get_earnings(self, request: ApiRequest, date: date | None = None) -> DriverDay:
+    def get_earnings(self, request: ApiRequest, date: FromQuery[date | None] = None) -> DriverDay:
         """A day is the region's local one; without a date, today."""
         services, region = request.services, _region(request)
         day = date or services.clock.now().astimezone(ZoneInfo(region.timezone)).date()

@@ -1,6 +1,7 @@
 """What a customer, restaurant or driver was told."""
 
 from litestar import Controller
+from litestar.params import FromQuery, JSONBody
 
 from api import examples
 from api.bodies.customer import ReadUpTo
@@ -26,7 +27,9 @@ class InboxOf(Controller):
         reads=("inbox",),
         answer=examples.INBOX,
     )
-    def list_inbox(self, request: ApiRequest, limit: Limit = 20, cursor: Cursor | None = None) -> Inbox:
+    def list_inbox(
+        self, request: ApiRequest, limit: FromQuery[Limit] = 20, cursor: FromQuery[Cursor | None] = None
+    ) -> Inbox:
         """Newest first."""
         with request.services.read() as connection:
             page = inbox.entries(connection, request.me.subject_id, before=cursor, limit=limit)
@@ -42,7 +45,7 @@ class InboxOf(Controller):
         answer={"position": 4711},
         problems=(),
     )
-    def mark_read(self, request: ApiRequest, data: ReadUpTo) -> ReadMark:
+    def mark_read(self, request: ApiRequest, data: JSONBody[ReadUpTo]) -> ReadMark:
         """Marks never go back."""
         services = request.services
         now = services.clock.machine_now()

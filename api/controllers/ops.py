@@ -36,5 +36,5 @@ class Ops(Controller):
     )
     def get_metrics(self, request: ApiRequest) -> Response[bytes]:
         """Of all processes of this machine together."""
-        body, media_type = metrics.render(request.services.tiffin)
+        body, media_type = metrics.render(request.services.tiffin.reads)
         return Response(body, media_type=media_type)

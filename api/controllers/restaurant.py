@@ -3,6 +3,7 @@
 from uuid import UUID, uuid5
 
 from litestar import Controller, delete, put
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 
 from api import examples
@@ -74,7 +75,7 @@ class Menu(Controller):
         body=examples.DETAILS,
         answer=_OPEN,
     )
-    def change_details(self, request: ApiRequest, data: Details) -> Answer:
+    def change_details(self, request: ApiRequest, data: JSONBody[Details]) -> Answer:
         """What customers read from now on."""
         details = ChangeDetails(
             restaurant_id=request.me.subject_id,
@@ -111,7 +112,7 @@ class Menu(Controller):
         body={"until": examples.NOON},
         answer=examples.answer("paused", id=examples.RESTAURANT),
     )
-    def pause_restaurant(self, request: ApiRequest, data: Pause) -> Answer:
+    def pause_restaurant(self, request: ApiRequest, data: JSONBody[Pause]) -> Answer:
         """Take no orders until a time; then it is open again by itself."""
         until = in_utc("until", data.until)
         return request.run(PauseRestaurant(restaurant_id=request.me.subject_id, until=until), data)
@@ -125,7 +126,7 @@ class Menu(Controller):
         answer=examples.answer("open", id=examples.ITEM),
         status=201,
     )
-    def add_dish(self, request: ApiRequest, data: NewDish) -> Answer:
+    def add_dish(self, request: ApiRequest, data: JSONBody[NewDish]) -> Answer:
         """Answers with the dish's id."""
         return request.run(AddMenuItem(restaurant_id=request.me.subject_id, item=_entry(data, new_id())), data)
 
@@ -138,7 +139,7 @@ class Menu(Controller):
         answer={"items": [examples.ITEM], "version": 4},
         status=201,
     )
-    def add_dishes(self, request: ApiRequest, data: NewDishes) -> MenuBatch:
+    def add_dishes(self, request: ApiRequest, data: JSONBody[NewDishes]) -> MenuBatch:
         """All of them or none. Answers with their ids in the same order."""
         # Made from the key, so that the same call repeated answers with the same ids: only the first is stored.
         names = (f"{request.call.key}:{i}" for i in range(len(data.items)))
@@ -156,14 +157,12 @@ class Menu(Controller):
         body=examples.NEW_DISH,
         answer=_OPEN,
     )
-    def change_dish(self, request: ApiRequest, item_id: UUID, data: NewDish) -> Answer:
+    def change_dish(self, request: ApiRequest, item_id: FromPath[UUID], data: JSONBody[NewDish]) -> Answer:
         """Orders placed before keep the name and price they were sold at."""
         return request.run(ChangeMenuItem(restaurant_id=request.me.subject_id, item=_entry(data, item_id)), data)
 
-    @command(
-        "/menu/{item_id:uuid}", delete, id="remove_dish", summary="Remove a dish", roles=RESTAURANT, answer=_OPEN
-    )
-    def remove_dish(self, request: ApiRequest, item_id: UUID) -> Answer:
+    @command("/menu/{item_id:uuid}", delete, id="remove_dish", summary="Remove a dish", roles=RESTAURANT, answer=_OPEN)
+    def remove_dish(self, request: ApiRequest, item_id: FromPath[UUID]) -> Answer:
         """It leaves the menu for good."""
         return request.run(RemoveMenuItem(restaurant_id=request.me.subject_id, item_id=item_id))
 
@@ -176,7 +175,7 @@ class Menu(Controller):
         body={"available": False},
         answer=_OPEN,
     )
-    def set_availability(self, request: ApiRequest, item_id: UUID, data: Availability) -> Answer:
+    def set_availability(self, request: ApiRequest, item_id: FromPath[UUID], data: JSONBody[Availability]) -> Answer:
         """Whether a dish can be ordered now."""
         change = MarkRestocked if data.available else MarkSoldOut
         return request.run(change(restaurant_id=request.me.subject_id, item_id=item_id), data)
@@ -199,9 +198,9 @@ class Kitchen(Controller):
     def list_restaurant_orders(
         self,
         request: ApiRequest,
-        open: bool = False,  # noqa: A002, FBT001, FBT002 - the query parameter's name
-        limit: Limit = 20,
-        cursor: Cursor | None = None,
+        open: FromQuery[bool] = False,  # noqa: A002, FBT001, FBT002 - the query parameter's name
+        limit: FromQuery[Limit] = 20,
+        cursor: FromQuery[Cursor | None] = None,
     ) -> Page[OrderSummary]:
         """Newest first; `open=true` leaves out what is delivered or over."""
         with request.services.read() as connection:
@@ -218,7 +217,7 @@ class Kitchen(Controller):
         answer=examples.ORDER_DETAILS,
         problems=(404,),
     )
-    def get_restaurant_order(self, request: ApiRequest, order_id: UUID) -> OrderDetails:
+    def get_restaurant_order(self, request: ApiRequest, order_id: FromPath[UUID]) -> OrderDetails:
         """As it is now."""
         with request.services.read() as connection:
             order = order_details.get(connection, order_id, restaurant_id=request.me.subject_id)
@@ -247,7 +246,9 @@ class Kitchen(Controller):
         body={"prep_seconds": 900},
         answer=examples.answer("confirmed"),
     )
-    def confirm_order(self, request: ApiRequest, order_id: UUID, data: Confirmation | None = None) -> Answer:
+    def confirm_order(
+        self, request: ApiRequest, order_id: FromPath[UUID], data: JSONBody[Confirmation | None] = None
+    ) -> Answer:
         """Without an estimate the restaurant's usual time counts. The search for a driver follows."""
         prep_seconds = data.prep_seconds if data is not None else None
         return request.run(ConfirmOrder(order_id=order_id, prep_seconds=prep_seconds), data)
@@ -260,7 +261,7 @@ class Kitchen(Controller):
         body={"reason": "The oven is broken"},
         answer=examples.answer("rejected"),
     )
-    def reject_order(self, request: ApiRequest, order_id: UUID, data: Rejection) -> Answer:
+    def reject_order(self, request: ApiRequest, order_id: FromPath[UUID], data: JSONBody[Rejection]) -> Answer:
         """Only before it is confirmed; the customer's card is released."""
         return request.run(RejectOrder(order_id=order_id, reason=data.reason), data)
 
@@ -271,7 +272,7 @@ class Kitchen(Controller):
         roles=RESTAURANT,
         answer=examples.answer("preparing", version=4),
     )
-    def start_preparation(self, request: ApiRequest, order_id: UUID) -> Answer:
+    def start_preparation(self, request: ApiRequest, order_id: FromPath[UUID]) -> Answer:
         """After confirmation."""
         return request.run(StartPreparation(order_id=order_id))
 
@@ -282,7 +283,7 @@ class Kitchen(Controller):
         roles=RESTAURANT,
         answer=examples.answer("ready_for_pickup", version=9),
     )
-    def mark_ready(self, request: ApiRequest, order_id: UUID) -> Answer:
+    def mark_ready(self, request: ApiRequest, order_id: FromPath[UUID]) -> Answer:
         """The driver is told."""
         return request.run(MarkReady(order_id=order_id))
 

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from litestar import Controller, delete
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from api import examples
 from api.bodies.support import Note, Reason, StaffCancellation
@@ -38,15 +39,15 @@ class Support(Controller):
     def search_orders(  # noqa: PLR0913 - each is a query parameter
         self,
         request: ApiRequest,
-        status: Status | None = None,
-        customer_id: UUID | None = None,
-        restaurant_id: UUID | None = None,
-        driver_id: UUID | None = None,
-        placed_from: Time | None = None,
-        placed_to: Time | None = None,
-        q: Search | None = None,
-        limit: Limit = 20,
-        cursor: Cursor | None = None,
+        status: FromQuery[Status | None] = None,
+        customer_id: FromQuery[UUID | None] = None,
+        restaurant_id: FromQuery[UUID | None] = None,
+        driver_id: FromQuery[UUID | None] = None,
+        placed_from: FromQuery[Time | None] = None,
+        placed_to: FromQuery[Time | None] = None,
+        q: FromQuery[Search | None] = None,
+        limit: FromQuery[Limit] = 20,
+        cursor: FromQuery[Cursor | None] = None,
     ) -> Page[OrderSummary]:
         """Newest first. `q` is an order's id, or beginnings of words in the customer's and the restaurant's names."""
         with request.services.read() as connection:
@@ -72,7 +73,7 @@ class Support(Controller):
         answer=examples.ORDER_DETAILS,
         problems=(404,),
     )
-    def inspect_order(self, request: ApiRequest, order_id: UUID) -> OrderDetails:
+    def inspect_order(self, request: ApiRequest, order_id: FromPath[UUID]) -> OrderDetails:
         """As it is now, whoever's it is."""
         with request.services.read() as connection:
             order = order_details.get(connection, order_id)
@@ -89,7 +90,7 @@ class Support(Controller):
         answer=examples.TIMELINE,
         problems=(404,),
     )
-    def get_timeline(self, request: ApiRequest, order_id: UUID) -> Timeline:
+    def get_timeline(self, request: ApiRequest, order_id: FromPath[UUID]) -> Timeline:
         """Who, what, when, from where, how long after the step before, and every factor of why this driver."""
         with request.services.read() as connection:
             steps = order_timeline.steps(connection, order_id)
@@ -105,7 +106,9 @@ class Support(Controller):
         body={"reason": "The restaurant lost the order", "cost_bearer": "restaurant"},
         answer=examples.answer("cancelled"),
     )
-    def cancel_order_for(self, request: ApiRequest, order_id: UUID, data: StaffCancellation) -> Answer:
+    def cancel_order_for(
+        self, request: ApiRequest, order_id: FromPath[UUID], data: JSONBody[StaffCancellation]
+    ) -> Answer:
         """In any state before delivery. Without a cost bearer the order's state decides who pays."""
         return request.run(CancelOrder(order_id=order_id, reason=data.reason, cost_bearer=data.cost_bearer), data)
 
@@ -117,7 +120,7 @@ class Support(Controller):
         body={"reason": "Bicycle broke down"},
         answer=examples.answer("searching", version=14),
     )
-    def unassign_driver(self, request: ApiRequest, order_id: UUID, data: Reason) -> Answer:
+    def unassign_driver(self, request: ApiRequest, order_id: FromPath[UUID], data: JSONBody[Reason]) -> Answer:
         """Before pick-up; the search goes on."""
         return request.run(UnassignDriver(order_id=order_id, reason=data.reason), data)
 
@@ -130,7 +133,7 @@ class Support(Controller):
         answer=examples.answer("picked_up", version=16),
         status=201,
     )
-    def add_note(self, request: ApiRequest, order_id: UUID, data: Note) -> Answer:
+    def add_note(self, request: ApiRequest, order_id: FromPath[UUID], data: JSONBody[Note]) -> Answer:
         """It stays in the timeline."""
         return request.run(AddNote(order_id=order_id, text=data.text), data)
 
@@ -142,7 +145,7 @@ class Support(Controller):
         body={"reason": "Papers expired"},
         answer=examples.answer("suspended", id=examples.DRIVER),
     )
-    def suspend_driver(self, request: ApiRequest, driver_id: UUID, data: Reason) -> Answer:
+    def suspend_driver(self, request: ApiRequest, driver_id: FromPath[UUID], data: JSONBody[Reason]) -> Answer:
         """No new orders from now on."""
         return request.run(SuspendDriver(driver_id=driver_id, reason=data.reason), data)
 
@@ -154,6 +157,6 @@ class Support(Controller):
         roles=SUPPORT,
         answer=examples.answer("off_shift", id=examples.DRIVER),
     )
-    def reinstate_driver(self, request: ApiRequest, driver_id: UUID) -> Answer:
+    def reinstate_driver(self, request: ApiRequest, driver_id: FromPath[UUID]) -> Answer:
         """May work again."""
         return request.run(ReinstateDriver(driver_id=driver_id))
