@@ -4,7 +4,28 @@ Several processes share one directory (`PROMETHEUS_MULTIPROC_DIR`, set before Py
 its own files there and `render` sums them up. What the database knows is asked at scrape time.
 """
 
-from prometheus_client import Counter, Histogram
+import os
+from collections.abc import Iterator, Mapping
+
+import structlog
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Metric,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from projections import driver_board, order_totals, positions
+
+_LOG = structlog.get_logger("metrics")
 
 http_request_duration_seconds = Histogram(
     "http_request_duration_seconds",
@@ -41,3 +62,74 @@ eta_accuracy_minutes = Histogram(
     "Delivered minus promised; positive is late.",
     buckets=(-15, -10, -5, -3, 0, 3, 5, 10, 15, 30),
 )
+
+
+def render(engine: Engine) -> tuple[bytes, str]:
+    """Everything in Prometheus's text format, and its media type. Asks the database; blocks."""
+    registry = CollectorRegistry()
+    registry.register(DatabaseCollector(engine))
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry), CONTENT_TYPE_LATEST
+    return generate_latest(REGISTRY) + generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+class DatabaseCollector(Collector):
+    """What is true of the whole platform, whichever process is asked and however often they were restarted."""
+
+    def __init__(self, engine: Engine) -> None:
+        """`engine` reads the read models."""
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the counts; without the database only say that it is down: the processes' own figures still count."""
+        up = GaugeMetricFamily("database_up", "Whether the database answered this scrape.")
+        try:
+            with self._engine.connect() as connection:
+                found = [metric for ask in (_orders, _drivers, _projections, _reactions) for metric in ask(connection)]
+        except SQLAlchemyError as error:
+            _LOG.warning("metrics without the database", error=type(error).__name__)
+            found = []
+        up.add_metric([], 1 if found else 0)
+        yield up
+        yield from found
+
+
+def _orders(connection: Connection) -> Iterator[Metric]:
+    totals = order_totals.totals(connection)
+    reached = CounterMetricFamily("orders", "Orders that ever came to a status.", labels=("status",))
+    for status, count in totals.reached.items():
+        reached.add_metric((status,), count)
+    yield reached
+    yield _gauge("orders_active", "Orders in a status now that are not over.", "status", totals.active)
+
+
+def _drivers(connection: Connection) -> Iterator[Metric]:
+    counts = driver_board.counts(connection)
+    active = GaugeMetricFamily("drivers_active", "Drivers on shift who are not silent.")
+    active.add_metric([], counts.on_shift - counts.silent)
+    yield active
+
+
+def _projections(connection: Connection) -> Iterator[Metric]:
+    lags = {row.name: row.lag_events for row in positions.progress(connection) if row.state in {"live", "stopped"}}
+    yield _gauge("projection_lag_events", "Events of the log that a projection has not seen.", "projection", lags)
+
+
+def _reactions(connection: Connection) -> Iterator[Metric]:
+    rows = connection.execute(
+        text("SELECT actor_name, count(*) FROM public.reactions WHERE state = 'pending' GROUP BY actor_name")
+    )
+    waiting = {row[0]: row[1] for row in rows}
+    yield _gauge("reactions_pending", "Reactions that are not done, those due later included.", "actor", waiting)
+    dead = GaugeMetricFamily("reactions_dead", "Reactions given up; an operator has to look.")
+    count = connection.execute(text("SELECT count(*) FROM public.reactions WHERE state = 'dead'")).scalar_one()
+    dead.add_metric([], float(count))
+    yield dead
+
+
+def _gauge(name: str, documentation: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, documentation, labels=(label,))
+    for value, count in values.items():
+        family.add_metric((value,), count)
+    return family

@@ -19,7 +19,15 @@ from projections.live import RESYNC, SHOWN, Live, OrderMessage
 from projections.positions import POSITIONS
 from projections.valkey import keys
 from tests.projections.history import (
-    CANCELLED, DRIVER, NOON, RESTAURANT, History, assigned, offered, placed, whole_order,
+    CANCELLED,
+    DRIVER,
+    NOON,
+    RESTAURANT,
+    History,
+    assigned,
+    offered,
+    placed,
+    whole_order,
 )  # fmt: skip
 
 
