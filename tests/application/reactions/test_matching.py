@@ -1,0 +1,179 @@
+"""From confirmation to an assigned driver, through real worker processes; and what dies on the way is made good."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from msgspec.structs import replace
+
+from application import commands
+from application.settings import Settings
+from domain.event import Role
+from domain.order import DriverOffered
+from tests.application.reactions.town import HASTY, PATIENT, Town, town
+from tests.waiting import eventually
+
+MATCHING = "matching.match_order"
+
+
+@pytest.fixture
+def hasty(settings: Settings, tmp_path: Path) -> Iterator[Town]:
+    with town(settings, HASTY, tmp_path) as place:
+        yield place
+
+
+@pytest.fixture
+def patient(settings: Settings, tmp_path: Path) -> Iterator[Town]:
+    with town(settings, PATIENT, tmp_path) as place:
+        yield place
+
+
+def test_offered_expired_offered_to_the_next_and_delivered(hasty: Town) -> None:
+    near, far = hasty.driver(metres_away=300.0), hasty.driver(metres_away=900.0)
+    with hasty.processes("follower", "worker"), _pinging(hasty):
+        order_id = hasty.confirm()
+        _, first = hasty.offered(order_id)
+        assert first == near
+        offer_id, second = hasty.offered(order_id, unlike=near)
+        assert second == far
+        hasty.accept(order_id, offer_id, far)
+        _cook_and_deliver(hasty, order_id, far)
+        hasty.reached(order_id, "completed")
+    topics = hasty.topics(order_id)
+    assert topics.count("offer_expired") == 1
+    assert topics.count("payment_captured") == 1
+    assert "eta_revised" in topics
+    offers = [event for event in hasty.events(order_id) if isinstance(event, DriverOffered)]
+    assert [offer.sequence for offer in offers] == [1, 2]
+    caused = [one for one in hasty.tiffin.store.stream(order_id) if one.event.TOPIC == "order.driver_offered"]
+    assert all(one.meta.causation_id and one.meta.correlation_id == "test" for one in caused)
+    assert {state for state, *_ in hasty.rows(order_id, MATCHING)} == {"done"}
+    assert hasty.rows(order_id, "orders.reject_unanswered")[0][:2] == ("done", "overtaken by order.confirmed")
+
+
+def test_declining_moves_on_and_a_driver_coming_on_shift_ends_the_wait(patient: Town) -> None:
+    with patient.processes("follower", "worker"):
+        near = patient.driver(metres_away=300.0)
+        order_id = patient.confirm()
+        offer_id, driver_id = patient.offered(order_id)
+        decline = commands.DeclineOffer(order_id=order_id, offer_id=offer_id, driver_id=driver_id)
+        patient.run(decline, Role.DRIVER, driver_id)
+        patient.reached(order_id, "no_driver_found")
+        _, again = patient.offered(order_id)
+        assert again == near
+        assert patient.order(order_id).round == 2
+        late = patient.driver(metres_away=500.0)
+        other = patient.confirm()
+        assert patient.offered(other)[1] == late
+
+
+def test_a_worker_killed_in_the_middle_of_matching_is_made_good(settings: Settings, tmp_path: Path) -> None:
+    with town(settings, replace(PATIENT, settle_seconds=1.0), tmp_path) as place, place.process("follower"):
+        driver_id = place.driver(metres_away=300.0)
+        with place.process("worker") as victim:
+            # Settled soon; until then the log is locked, so that the append of the match waits when its process dies.
+            order_id = place.confirm()
+            with _log_locked(place) as waiting:
+                eventually(lambda: _begun(place, order_id) and waiting(), what="the match's append waits")
+                victim.send_signal(signal.SIGKILL)
+                victim.wait(5.0)
+                eventually(lambda: not waiting(), what="the dead worker's statement has given up")
+        assert "driver_offered" not in place.topics(order_id)
+        state, _, lease_until, attempts = place.rows(order_id, MATCHING)[0]
+        assert (state, attempts) == ("pending", 1)
+        assert lease_until is not None
+        with place.process("worker"):
+            assert place.offered(order_id, seconds=20.0)[1] == driver_id
+        assert place.topics(order_id).count("driver_offered") == 1
+        assert place.rows(order_id, MATCHING)[0][0] == "done"
+
+
+def test_an_emptied_valkey_loses_nothing(patient: Town) -> None:
+    drivers = [patient.driver(metres_away=100.0 * number) for number in range(1, 4)]
+    with patient.process("follower"):
+        orders = [patient.confirm() for _ in range(3)]
+        for order_id in orders:
+            eventually(lambda key=order_id: _told(patient, key), what="the hint is on its way")  # type: ignore[misc]
+        patient.tiffin.valkey.flushdb()
+        with patient.process("worker"), _pinging(patient):
+            offered_to = {patient.offered(order_id, seconds=20.0)[1] for order_id in orders}
+    assert offered_to == set(drivers)
+
+
+def test_silence_takes_orders_away_until_pick_up(hasty: Town) -> None:
+    near = hasty.driver(metres_away=300.0)
+    with hasty.processes("follower", "worker"):
+        with _pinging(hasty):
+            order_id = hasty.confirm()
+            offer_id, driver_id = hasty.offered(order_id)
+            assert driver_id == near
+            hasty.accept(order_id, offer_id, near)
+        far = hasty.driver(metres_away=900.0)
+        with _pinging(hasty, far):
+            hasty.reached(order_id, "driver_unassigned", seconds=20.0)
+            assert hasty.offered(order_id)[1] == far
+    assert hasty.driver_state(near).silent
+    assert hasty.driver_state(near).deliveries == ()
+
+
+def test_a_second_follower_stands_by_and_takes_over(patient: Town) -> None:
+    patient.driver(metres_away=300.0)
+    with patient.process("worker"), patient.process("follower") as leader:
+        patient.offered(patient.confirm())
+        patient.driver(metres_away=400.0)
+        with patient.process("follower"):
+            leader.send_signal(signal.SIGKILL)
+            leader.wait(5.0)
+            patient.offered(patient.confirm(), seconds=20.0)
+
+
+def _cook_and_deliver(place: Town, order_id: UUID, driver_id: UUID) -> None:
+    for command in (commands.StartPreparation(order_id=order_id), commands.MarkReady(order_id=order_id)):
+        place.run(command, Role.RESTAURANT, place.restaurant_id)
+    place.run(commands.PickUpOrder(order_id=order_id, driver_id=driver_id), Role.DRIVER, driver_id)
+    place.run(commands.DeliverOrder(order_id=order_id, driver_id=driver_id), Role.DRIVER, driver_id)
+
+
+@contextmanager
+def _log_locked(place: Town) -> Iterator[Callable[[], bool]]:
+    """Keep everybody from appending; answers whether somebody waits to."""
+    with psycopg.connect(place.tiffin.settings.database.url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(7214002)")
+        statement = """
+            SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+            WHERE locktype = 'advisory' AND objid = 7214002 AND NOT granted AND datname = current_database()
+        """
+        yield lambda: bool((connection.execute(statement).fetchone() or (0,))[0])
+        connection.execute("SELECT pg_advisory_unlock(7214002)")
+
+
+def _begun(place: Town, order_id: UUID) -> bool:
+    return any(attempts for *_, attempts in place.rows(order_id, MATCHING))
+
+
+def _told(place: Town, order_id: UUID) -> bool:
+    statement = "SELECT enqueued_at IS NOT NULL FROM reactions WHERE stream_id = %(key)s AND actor_name = %(actor)s"
+    return place.tiffin.side.run(statement, {"key": order_id, "actor": MATCHING}) == [(True,)]
+
+
+@contextmanager
+def _pinging(place: Town, *driver_ids: UUID) -> Iterator[None]:
+    """These drivers, or all there are, tell where they are, so that they do not fall silent."""
+    stopping = threading.Event()
+
+    def ping() -> None:
+        while not stopping.wait(0.2):
+            place.ping(*(driver_ids or tuple(place.drivers)))
+
+    thread = threading.Thread(target=ping)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join(10.0)
