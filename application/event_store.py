@@ -24,7 +24,8 @@ from eventsourcing.utils import Environment, EnvType
 from application.histories import Histories, project
 from application.ids import new_id
 from application.kinds import KINDS
-from application.recorder import LogRecorder, PostgresRecorder, PostgresSnapshots
+from application.postgres_recorder import STATEMENTS, PostgresRecorder, PostgresSnapshots
+from application.recorder import LogRecorder
 from application.saves import MAX_EVENTS, Save
 from application.settings import DatabaseSettings
 from application.snapshots import Snapshot, SnapshotMapper
@@ -172,7 +173,7 @@ class PostgresEventStore(LibraryStore):
 
     def __init__(self, settings: DatabaseSettings) -> None:
         """`settings.url` names a migrated database; `settings.store_pool` says how many connections."""
-        self._connections = StoreConnections(settings)
+        self._connections = StoreConnections(settings, STATEMENTS)
         super().__init__(PostgresRecorder(self._connections), PostgresSnapshots(self._connections))
 
     def close(self) -> None:

@@ -66,12 +66,6 @@ class Save(msgspec.Struct, kw_only=True, eq=False):
         return Receipt(answer=self.answer, position=outcome.position)
 
 
-class PackedSaves(bytes):
-    """An array of saves as PostgreSQL's binary format has it."""
-
-    __slots__ = ()
-
-
 BIGINT, BYTEA, TEXT, TIMESTAMPTZ, UUID_ = 20, 17, 25, 1184, 2950
 BIGINT_ARRAY, BYTEA_ARRAY, TEXT_ARRAY, UUID_ARRAY = 1016, 1001, 1009, 2951
 POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -87,7 +81,7 @@ _UUID_ITEM = _int(16)
 _NULL = -1
 
 
-def pack(saves: Sequence[Save], *, save_oid: int) -> PackedSaves:
+def pack(saves: Sequence[Save], *, save_oid: int) -> bytes:
     """Pack saves into the value of a parameter of type `save[]`; `save_oid` is the type `save` in this database.
 
     Raises InvalidInput for a text with a NUL character, which PostgreSQL cannot hold.
@@ -96,7 +90,12 @@ def pack(saves: Sequence[Save], *, save_oid: int) -> PackedSaves:
     for save in saves:
         row = b"".join(_columns(save))
         parts += (_int(len(row) + 4), _int(COLUMNS), row)
-    return PackedSaves(b"".join(parts))
+    return b"".join(parts)
+
+
+def pack_texts(texts: Sequence[str]) -> bytes:
+    """Pack the value of a parameter of type `text[]`."""
+    return _texts(texts)[8:]
 
 
 def _columns(save: Save) -> list[bytes]:
@@ -107,7 +106,7 @@ def _columns(save: Save) -> list[bytes]:
         _bigints([version for _, version in save.expected]),
         _uuids([cast("UUID", event.originator_id) for event in events]),
         _bigints([event.originator_version for event in events]),
-        _blobs(TEXT_ARRAY, TEXT, [event.topic.encode() for event in events]),
+        _texts([event.topic for event in events]),
         _blobs(BYTEA_ARRAY, BYTEA, [event.state for event in events]),
         _uuids(save.event_ids),
         _text(meta.actor_type.value),
@@ -165,6 +164,10 @@ def _uuids(values: Sequence[UUID]) -> bytes:
 
 def _bigints(values: Sequence[int]) -> bytes:
     return _items(BIGINT_ARRAY, BIGINT, len(values), b"".join([_bigint_item(8, value) for value in values]))
+
+
+def _texts(values: Sequence[str]) -> bytes:
+    return _blobs(TEXT_ARRAY, TEXT, [value.encode() for value in values])
 
 
 def _blobs(array_type: int, item_type: int, values: Sequence[bytes]) -> bytes:

@@ -70,8 +70,7 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'append reads under its lock and needs READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
     END IF;
-    PERFORM set_config('lock_timeout', wait_ms::text, true);
-    PERFORM pg_advisory_xact_lock(7214002);
+    PERFORM set_config('lock_timeout', wait_ms::text, true), pg_advisory_xact_lock(7214002);
     SELECT h.position, h.hash INTO STRICT head_before, chain FROM log_head h;
     head := head_before;
     recorded := clock_timestamp();
@@ -131,7 +130,9 @@ BEGIN
                    lease_until = NULL, not_before = NULL, enqueued_at = NULL, last_error = NULL,
                    attempts = CASE s.reaction_outcome WHEN 'again' THEN 0 ELSE r.attempts END
              WHERE r.position = s.reaction_position AND r.actor_name = s.reaction_actor_name
-               AND r.lease_token = s.lease_token;
+               AND r.lease_token = s.lease_token
+               -- Closed by this token already: only a save without events may be the same one, sent again.
+               AND (r.state = 'pending' OR r.state = 'done' AND cardinality(s.event_ids) = 0);
             IF NOT FOUND THEN
                 o.result := 'fenced';
                 RETURN NEXT o;
