@@ -117,9 +117,7 @@ class Follower:
         )
 
     def _lead(self, connection: Connection, stopping: threading.Event, leading: threading.Event) -> None:
-        connection.execute("LISTEN tiffin_log")
-        self._position = _one(connection.execute(POSITION).fetchone())
-        self._starts_after = self._learn_rules(connection)
+        self.begin(connection)
         leading.set()
         log.info("follower leads", position=self._position)
         while not stopping.is_set():
@@ -128,6 +126,12 @@ class Follower:
             self.tell_lost(connection)
             if not full:
                 _sleep(connection, wait_seconds, stopping)
+
+    def begin(self, connection: Connection) -> None:
+        """Listen, and find out how far the log was followed."""
+        connection.execute("LISTEN tiffin_log")
+        self._position = _one(connection.execute(POSITION).fetchone())
+        self._starts_after = self._learn_rules(connection)
 
     def follow(self, connection: Connection) -> bool:
         """Write down what the next batch of events sets going. Returns whether there may be more."""

@@ -170,7 +170,7 @@ class Town:
         regions.write_bytes(msgspec.json.encode(list(self.tiffin.settings.regions)))
         environment = os.environ | self.tiffin.settings.environment() | {"TIFFIN_REGIONS": str(regions)}
         with (self.folder / f"{name}.log").open("ab") as output:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter
                 [sys.executable, "-m", "application.cli", name],
                 cwd=ROOT,
                 env=environment,
