@@ -38,8 +38,8 @@ lock: ## Renew the hashed locks from pyproject.toml
 clean: ## Remove the environments and caches (`tiffin reset` empties the data)
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
-.venv/.runtime: requirements.txt pyproject.toml tools/bootstrap
+.venv/.runtime: requirements.txt pyproject.toml tools/bootstrap tools/find-python
 	tools/bootstrap runtime
 
-.venv/.dev: requirements-dev.txt pyproject.toml tools/bootstrap
+.venv/.dev: requirements-dev.txt pyproject.toml tools/bootstrap tools/find-python
 	tools/bootstrap dev

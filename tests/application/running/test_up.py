@@ -1,0 +1,157 @@
+"""`tiffin up` for real: everything comes up, what dies comes back, and Ctrl-C leaves nothing behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from application.engines import embedded
+from application.supervise import MARK, STOP_SECONDS, answers
+from tests.waiting import eventually
+
+READY_SECONDS = 60
+
+
+class Up:
+    """One `tiffin up` in a folder of its own, as a terminal runs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.environment = os.environ | {
+            "TIFFIN_DATA": str(folder),
+            "TIFFIN_PORT": str(self.port),
+            "TIFFIN_API_WORKERS": "1",
+            "TIFFIN_WORKER_THREADS": "2",
+        }
+        self.process = self.command("up")
+
+    def command(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter
+            [sys.executable, "-m", "application.cli", *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def ready(self) -> bool:
+        return answers(f"http://127.0.0.1:{self.port}/health/ready")
+
+    def wait_ready(self) -> None:
+        eventually(lambda: self.ready() or self.process.poll() is not None, seconds=READY_SECONDS, what="ready")
+        assert self.process.poll() is None, self.process.stdout and self.process.stdout.read()
+
+    def children(self, name: str) -> list[psutil.Process]:
+        return [process for process in supervised(self.folder) if process.cmdline()[-1:] == [name]]
+
+    def end(self) -> tuple[float, str]:
+        """Ctrl-C as a terminal sends it: to the whole process group. Seconds until the end, and what was printed."""
+        began = time.monotonic()
+        os.killpg(self.process.pid, signal.SIGINT)
+        output, _ = self.process.communicate(timeout=60)
+        return time.monotonic() - began, output
+
+
+def supervised(folder: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK) == str(folder / "run") and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    started = Up(tmp_path / "data")
+    try:
+        started.wait_ready()
+        yield started
+    finally:
+        if started.process.poll() is None:
+            os.killpg(started.process.pid, signal.SIGTERM)
+            started.process.communicate(timeout=60)
+        started.command("down").communicate(timeout=60)
+
+
+def test_what_dies_comes_back_and_ctrl_c_leaves_nothing(up: Up) -> None:
+    assert len(up.children("projector")) == 2
+    assert len(up.children("follower")) == 2
+
+    second, _ = up.command("up").communicate(timeout=60)
+    assert "up already" in second
+
+    killed = {child.pid for name in ("projector", "follower", "worker", "api") for child in up.children(name)}
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    eventually(
+        lambda: (
+            len(killed.intersection(child.pid for child in supervised(up.folder))) == 0
+            and [len(up.children(name)) for name in ("projector", "follower")] == [2, 2]
+            and up.children("worker")
+            and up.children("api")
+            and up.ready()
+        ),
+        seconds=30,
+        what="every process is back",
+    )
+
+    os.kill(_pid(up.folder / "postgres" / "data" / "postmaster.pid"), signal.SIGKILL)
+    os.kill(_pid(up.folder / "valkey" / "pid"), signal.SIGKILL)
+    eventually(lambda: embedded.healthy(up.folder) and up.ready(), seconds=40, what="the engines are back")
+
+    seconds, output = up.end()
+    assert up.process.returncode == 0, output
+    assert f"answers at http://127.0.0.1:{up.port}" in output
+    assert seconds < STOP_SECONDS + 5
+    assert supervised(up.folder) == []
+    assert not embedded.healthy(up.folder)
+    assert not embedded.in_use(up.folder)
+
+
+def test_what_a_killed_up_left_running_is_ended(up: Up) -> None:
+    supervisor = [process for process in supervised(up.folder) if "supervisor.supervisord" in process.cmdline()]
+    assert len(supervisor) == 1
+    up.process.kill()
+    up.process.communicate(timeout=10)
+    assert up.ready(), "the processes do not depend on the terminal"
+
+    up.process = up.command("up")
+    eventually(lambda: not supervisor[0].is_running(), what="the new one ends what the old one left")
+    up.wait_ready()
+
+    output, _ = up.command("down").communicate(timeout=60)
+    assert "Nothing runs any more." in output
+    assert up.process.wait(timeout=10) == 0
+    assert supervised(up.folder) == []
+    assert not embedded.healthy(up.folder)
+
+
+def test_a_supervisor_that_dies_is_replaced(up: Up) -> None:
+    before = {process.pid for process in supervised(up.folder)}
+    for process in supervised(up.folder):
+        if "supervisor.supervisord" in process.cmdline():
+            process.kill()
+    eventually(
+        lambda: up.children("api") and not before & {process.pid for process in supervised(up.folder)},
+        seconds=30,
+        what="new processes in place of all the old ones",
+    )
+    up.wait_ready()
+
+
+def _pid(file: Path) -> int:
+    return int(file.read_text().split("\n", 1)[0])
