@@ -104,40 +104,51 @@ local function record(k, a)
   return table.concat(out)
 end
 
+-- Those of the candidates who can be asked, at most `wanted`: (id distance_m row facts)*
+local function fitting(k, a, candidates, wanted, excluded)
+  local sub, now, seen_before, heard_before, order = string.sub, a[5], a[6], a[7], a[8]
+  local ids, out, chosen = {}, {}, {}
+  for i = 1, #candidates do ids[i] = candidates[i][1] end
+  if #ids == 0 then return out, 0 end
+  local rows, claims = server.call('HMGET', k[2], unpack(ids)), server.call('HMGET', k[4], unpack(ids))
+  for i = 1, #ids do
+    local row = rows[i]
+    if row and stands_free(row) and sub(row, 42, 43) < sub(row, 44, 45) and not excluded[ids[i]]
+      and (sub(row, 14, 26) >= seen_before or sub(row, 27, 39) >= heard_before)
+      and not live_claim(claims[i], now, order) then
+      local n = #chosen
+      chosen[n + 1] = ids[i]
+      out[4 * n + 1], out[4 * n + 2], out[4 * n + 3], out[4 * n + 4] = ids[i], candidates[i][2], row, ''
+      if n + 1 == wanted then break end
+    end
+  end
+  if #chosen > 0 then
+    local facts = server.call('HMGET', k[3], unpack(chosen))
+    for i = 1, #chosen do out[4 * i] = facts[i] or '' end
+  end
+  return out, #chosen
+end
+
 -- keys: free state board claims · args: lon lat k radius_m now seen_before heard_before order (excluded id)*
 -- answers (id distance_m row facts)*, nearest first
 local function nearest(k, a)
-  local call, sub = server.call, string.sub
-  local wanted, radius, now, seen_before, heard_before = tonumber(a[3]), tonumber(a[4]), a[5], a[6], a[7]
-  local excluded = {}
+  local wanted, radius, excluded = tonumber(a[3]), tonumber(a[4]), {}
   for i = 9, #a do excluded[a[i]] = true end
   local ring, count = math.min(FIRST_RING_M, radius), wanted + 6 + #a - 8
   local most = math.max(MOST_CANDIDATES, count)
   while true do
-    local c = call('GEOSEARCH', k[1], 'FROMLONLAT', a[1], a[2], 'BYRADIUS', ring, 'm', 'ASC', 'WITHDIST', 'COUNT', count)
-    local n = #c
-    if n >= wanted or ring >= radius then
-      local out, taken, ids = {}, 0, {}
-      for i = 1, n do ids[i] = c[i][1] end
-      if n > 0 then
-        local rows, claims = call('HMGET', k[2], unpack(ids)), call('HMGET', k[4], unpack(ids))
-        for i = 1, n do
-          local id, row = ids[i], rows[i]
-          if row and stands_free(row) and sub(row, 42, 43) < sub(row, 44, 45) and not excluded[id]
-            and (sub(row, 14, 26) >= seen_before or sub(row, 27, 39) >= heard_before)
-            and not live_claim(claims[i], now, a[8]) then
-            out[4 * taken + 1], out[4 * taken + 2], out[4 * taken + 3] = id, c[i][2], row
-            out[4 * taken + 4] = call('HGET', k[3], id) or ''
-            taken = taken + 1
-            if taken == wanted then return out end
-          end
-        end
-      end
+    local c = server.call('GEOSEARCH', k[1], 'FROMLONLAT', a[1], a[2], 'BYRADIUS', ring, 'm', 'ASC', 'WITHDIST',
+      'COUNT', count)
+    if #c < wanted and ring < radius then
+      ring = math.min(ring * 2, radius)
+    else
+      local out, found = fitting(k, a, c, wanted, excluded)
+      if found == wanted then return out end
       -- Cut short by COUNT: take more candidates of the same ring, for a wider ring would find the same ones.
-      if n == count and count < most then count = math.min(count * 4, most)
-      elseif n == count or ring >= radius then return out
+      if #c == count and count < most then count = math.min(count * 4, most)
+      elseif #c == count or ring >= radius then return out
       else ring = math.min(ring * 2, radius) end
-    else ring = math.min(ring * 2, radius) end
+    end
   end
 end
 
