@@ -14,8 +14,8 @@ from application.ids import new_id
 from domain.driver import events as driver
 from domain.order import events as order
 from projections import driver_board, generations, order_totals
+from projections.connections import open_engine
 from projections.registry import PROJECTIONS
-from projections.runner import open_engine
 from tests.projections.history import History, joined, placed, whole_order
 
 SPEC = {
