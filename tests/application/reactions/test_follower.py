@@ -1,4 +1,4 @@
-"""The follower: each event makes its rows once, hints that got lost come again, and a free driver wakes a few searches."""
+"""The follower: an event makes its rows once, hints that got lost come again, a free driver wakes a few searches."""
 
 from collections.abc import Iterator
 from dataclasses import replace
