@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from time import perf_counter
+from typing import Any, cast
 
 from litestar import Litestar
-from litestar.types import Message, Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import HTTPScope, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.body import JsonBody
-from api.call import CALL, ApiRequest, Call, ClientGone
+from api.call import CALL, ApiRequest, Call
 from api.controllers import CONTROLLERS
 from api.problems import respond
 from api.services import Services, Wiring, open_services
@@ -20,8 +22,6 @@ from application.metrics import http_request_duration_seconds
 from application.settings import Settings, read_settings
 
 UNMATCHED = "unmatched"
-CLIENT_GONE = 499
-"""What nginx calls a request whose client left; nobody reads the answer."""
 
 
 class Api(Litestar):
@@ -31,18 +31,19 @@ class Api(Litestar):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Serve one request, or the lifespan."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await super().__call__(scope, receive, send)
             return
         began = perf_counter()
-        call = Call(self.services, scope)
-        scope[CALL] = call  # type: ignore[typeddict-unknown-key]
+        http: HTTPScope = scope
+        call = Call(self.services, http)
+        cast("dict[str, Any]", scope)[CALL] = call
         clear_contextvars()
         bind_contextvars(request_id=call.request_id, correlation_id=call.correlation_id)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _observe(scope, message["status"], perf_counter() - began)
+                _observe(http, message["status"], perf_counter() - began)
                 headers = [*message["headers"], (b"x-request-id", call.request_id.encode())]
                 if call.position is not None:
                     headers.append((b"tiffin-position", str(call.position).encode()))
@@ -53,8 +54,6 @@ class Api(Litestar):
         drain.enter()
         try:
             await super().__call__(scope, receive, answer)
-        except ClientGone:
-            _observe(scope, CLIENT_GONE, perf_counter() - began)
         finally:
             drain.leave()
 
@@ -87,7 +86,7 @@ def create_app(settings: Settings | None = None, wiring: Wiring = open_tiffin) -
     )
 
 
-def _observe(scope: Scope, status: int, seconds: float) -> None:
+def _observe(scope: HTTPScope, status: int, seconds: float) -> None:
     """Count a request under its path's template: paths hold ids, and labels must stay few."""
     route = scope.get("path_template") or UNMATCHED
-    http_request_duration_seconds.labels(scope["method"], route, str(status)).observe(seconds)  # type: ignore[typeddict-item]
+    http_request_duration_seconds.labels(scope["method"], route, str(status)).observe(seconds)

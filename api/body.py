@@ -13,6 +13,7 @@ from litestar.dto import AbstractDTO, DTOConfig
 from litestar.dto.data_structures import DTOFieldDefinition
 from litestar.typing import FieldDefinition
 
+from api.call import call_of
 from api.problems import INVALID, MALFORMED, MEDIA_TYPE_UNSUPPORTED, FieldError, ProblemError
 
 _PATH = re.compile(r"^(?P<message>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
@@ -50,7 +51,7 @@ class JsonBody(AbstractDTO[msgspec.Struct]):
     def decode_bytes(self, value: bytes) -> Any:  # noqa: ANN401 - the handler's annotation says what
         """Decode a body. Raises ProblemError 400 (no JSON), 415 or 422 (which names the field)."""
         connection = self.asgi_connection
-        content_type = connection.scope["tiffin.call"].headers.get(b"content-type")  # type: ignore[typeddict-item]
+        content_type = call_of(connection.scope).headers.get(b"content-type")
         if content_type is not None and not _is_json(content_type):
             raise ProblemError(MEDIA_TYPE_UNSUPPORTED, f"{content_type.decode('latin-1')} is not understood here.")
         try:

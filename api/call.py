@@ -6,14 +6,14 @@ Built once per request, before routing, from one pass over the headers; controll
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
-from litestar.types import HTTPScope
+from litestar.types import HTTPScope, Scope
 
-from api.problems import TOO_LARGE, ProblemError
+from api.problems import TOO_LARGE, ClientGone, ProblemError
 from application.context import Context
 from application.ids import new_id
 from application.sessions import Identity
@@ -84,8 +84,10 @@ class Call:
         )
 
 
-class ClientGone(Exception):  # noqa: N818 - names the outcome
-    """The client closed the connection before its request was complete."""
+def call_of(scope: Scope) -> Call:
+    """The call that a scope belongs to."""
+    call: Call = cast("dict[str, Any]", scope)[CALL]
+    return call
 
 
 class ApiRequest(Request[Identity, None, State]):
@@ -96,8 +98,7 @@ class ApiRequest(Request[Identity, None, State]):
     @property
     def call(self) -> Call:
         """This request's circumstances."""
-        call: Call = self.scope[CALL]  # type: ignore[typeddict-item]
-        return call
+        return call_of(self.scope)
 
     @property
     def services(self) -> "Services":
@@ -142,7 +143,7 @@ class ApiRequest(Request[Identity, None, State]):
             now=self.services.clock.now(),
             idempotency=Idempotency(
                 actor=str(self.me.account_id),
-                operation=str(self.route_handler.operation_id),  # type: ignore[attr-defined]
+                operation=str(self.route_handler.operation_id),
                 key=call.key,
                 payload_hash=payload_hash(self.scope["path"], *asked),
             ),

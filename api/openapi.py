@@ -49,7 +49,7 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
     503: ("unavailable", "Unavailable for a moment", "Repeat with the same Idempotency-Key."),
 }
 
-_HEADERS = {
+_HEADERS: dict[str, tuple[bool, str, dict[str, Any]]] = {
     "Idempotency-Key": (
         True,
         "A new UUID for each new request; the same one to repeat it.",
@@ -166,13 +166,13 @@ def _parameters(operation: _Operation, schemas: dict[int, Any]) -> Iterator[dict
     description = operation.description
     names = (["Idempotency-Key"] if description.keyed else []) + (["Tiffin-Position"] if description.waits else [])
     for name in names:
-        required, text, schema = _HEADERS[name]
+        required, text, limits = _HEADERS[name]
         yield {
             "name": name,
             "in": "header",
             "required": required,
             "description": text,
-            "schema": {"type": "string", **schema},
+            "schema": {"type": "string", **limits},
         }
 
 

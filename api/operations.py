@@ -34,7 +34,7 @@ PUBLIC: frozenset[Role] = frozenset()
 _KEY = re.compile(rb"[\x21-\x7e]{1,128}")
 _POSITION = re.compile(rb"[0-9]{1,18}")
 
-type Gate = Callable[[ApiRequest], Awaitable[None]]
+type Gate = Callable[[Any], Awaitable[None]]
 type Declare = Callable[[Callable[..., Any]], HTTPRouteHandler]
 
 

@@ -1,7 +1,8 @@
 """Every refusal as RFC 9457 problem+json: which error is which status, type and remedy is said here, once."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import psycopg
@@ -12,15 +13,28 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 
 from application.accounts import EmailTaken, TooManyAttempts, WrongCredentials
+from application.gateways.payments.port import PaymentDeclined, PaymentUnavailable
 from application.logs import logger
 from application.passwords import PasswordsBusy
 from application.pings import Busy
 from application.sessions import SessionsUnavailable
 from application.store import KeyReused, StoreBusy, VersionConflict
+from domain.driver import AtCapacity, CarryingOrders, DriverSuspended, NotOnShift
 from domain.errors import Conflict, InvalidInput, NotFound, Refusal
+from domain.order import (
+    IllegalTransition,
+    NotYourDelivery,
+    OfferExpiredAlready,
+    OfferGone,
+    OfferNotYours,
+    OfferTaken,
+)
+from domain.restaurant import ItemUnavailable, OutOfDeliveryArea, RestaurantClosed
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:tiffin:problem:"
+
+_MISSING = re.compile(r"Missing required \w+ parameter '([^']+)'")
 
 _log = logger(__name__)
 
@@ -69,6 +83,10 @@ class ProblemError(Exception):
         self.headers = dict(headers or {})
 
 
+class ClientGone(Exception):  # noqa: N818 - names the outcome
+    """The client closed the connection before its request was complete; nobody reads the answer."""
+
+
 UNAUTHENTICATED = Kind(401, "unauthenticated", "Log in first", "POST /v1/sessions, then send its token as a bearer.")
 FORBIDDEN = Kind(403, "forbidden", "Not for this role", "Use an account of a role that may.")
 KEY_MISSING = Kind(400, "idempotency-key-missing", "Idempotency-Key missing", "Send a new UUID with each new request.")
@@ -90,19 +108,34 @@ KINDS: dict[type[Exception], Kind] = {
     TooManyAttempts: Kind(429, "too-many-attempts", "Too many wrong passwords", "Wait as long as Retry-After says."),
     EmailTaken: Kind(409, "email-taken", "Address has an account", "Log in, or register another address."),
     # What is asked
-    InvalidInput: INVALID,
     NotFound: Kind(404, "not-found", "Not found", "Check the id; what belongs to others is not shown."),
-    KeyReused: Kind(
-        422, "idempotency-key-reused", "Idempotency-Key used for another request", "Use a new key for a new request."
+    KeyReused: Kind(422, "idempotency-key-reused", "Key used for another request", "Use a new key for a new request."),
+    InvalidInput: INVALID,
+    ItemUnavailable: Kind(422, "item-unavailable", "Item unavailable", "Leave the item out, or fetch the menu again."),
+    OutOfDeliveryArea: Kind(422, "out-of-delivery-area", "Too far away", "Choose a restaurant that delivers there."),
+    PaymentDeclined: Kind(422, "payment-declined", "Card declined", "Pay with another payment_method."),
+    Refusal: Kind(422, "refused", "Refused", "The detail says why."),
+    # What is so: the current status is told
+    IllegalTransition: Kind(409, "illegal-transition", "Not in this status", "Fetch the order and decide anew."),
+    OfferTaken: Kind(409, "offer-taken", "Another driver has it", "Wait for the next offer."),
+    OfferExpiredAlready: Kind(409, "offer-expired", "Too late", "Answer the next offer before it expires."),
+    OfferGone: Kind(409, "offer-gone", "Offer does not stand", "Fetch the standing offers."),
+    OfferNotYours: Kind(409, "offer-not-yours", "Another driver's offer", "Fetch your standing offers."),
+    NotYourDelivery: Kind(409, "not-your-delivery", "Not assigned to you", "Fetch your orders."),
+    AtCapacity: Kind(409, "at-capacity", "No more orders", "Deliver one first."),
+    NotOnShift: Kind(409, "not-on-shift", "Off shift", "POST /v1/driver/shift first."),
+    DriverSuspended: Kind(409, "driver-suspended", "Suspended", "Ask support."),
+    CarryingOrders: Kind(
+        409, "carrying-orders", "Orders left to deliver", "Deliver them, or ask support to reassign them."
     ),
-    # What is so
+    RestaurantClosed: Kind(409, "restaurant-closed", "Closed", "Choose another restaurant, or wait until it opens."),
     Conflict: Kind(409, "conflict", "Does not fit the current status", "Fetch it again and decide anew."),
     VersionConflict: Kind(409, "version-conflict", "Somebody else was first", "Fetch it again and decide anew."),
-    Refusal: Kind(422, "refused", "Refused", "The detail says why."),
     # What is busy or away: nothing happened, and the same key may be sent again
     StoreBusy: Kind(503, "busy", "Busy", UNAVAILABLE.remedy),
-    PasswordsBusy: Kind(503, "busy", "Busy", "Repeat after Retry-After."),
+    PasswordsBusy: Kind(503, "busy", "Busy", UNAVAILABLE.remedy),
     Busy: Kind(503, "busy", "Busy", "Send the newest position after Retry-After."),
+    PaymentUnavailable: Kind(503, "payment-unavailable", "No word from the card's bank", UNAVAILABLE.remedy),
     SessionsUnavailable: UNAVAILABLE,
     sqlalchemy.exc.TimeoutError: UNAVAILABLE,
     sqlalchemy.exc.OperationalError: UNAVAILABLE,
@@ -114,6 +147,8 @@ KINDS: dict[type[Exception], Kind] = {
     # The last net for a value that no check at the edge stopped
     sqlalchemy.exc.DataError: INVALID,
     psycopg.DataError: INVALID,
+    # Nobody is there any more
+    ClientGone: Kind(499, "client-gone", "Nobody waits"),
 }
 
 _HTTP = {
@@ -131,7 +166,7 @@ _HTTP = {
 def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Litestar's one exception handler."""
     kind = kind_of(error)
-    instance = request.scope["tiffin.call"].request_id  # type: ignore[typeddict-item]
+    instance = cast("dict[str, Any]", request.scope)["tiffin.call"].request_id
     if kind.status == FAULT.status:
         _log.error("request failed", exc_info=error, path=request.scope.get("path_template", ""))
     problem = Problem(
@@ -155,6 +190,8 @@ def kind_of(error: Exception) -> Kind:
         return INVALID
     if isinstance(error, HTTPException) and not isinstance(error, InternalServerException):
         return _HTTP.get(error.status_code, MALFORMED if error.status_code < FAULT.status else FAULT)
+    if isinstance(error, sqlalchemy.exc.ProgrammingError) and isinstance(error.orig, psycopg.errors.UndefinedTable):
+        return UNAVAILABLE  # The projector has not made its read models yet.
     return next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), FAULT)
 
 
@@ -185,6 +222,8 @@ def _errors(error: Exception) -> tuple[FieldError, ...]:
     if isinstance(error, KeyReused):
         return (FieldError(field="Idempotency-Key", message="Use a new key for a new request."),)
     if isinstance(error, ValidationException):
+        if missing := _MISSING.match(error.detail):
+            return (FieldError(field=missing[1], message="Required."),)
         return tuple(_field(entry) for entry in error.extra or ())
     return ()
 

@@ -24,7 +24,6 @@ from application.store import Receipt
 from application.valkey_link import ValkeyLink
 from projections.waiting import PositionWaiter
 
-
 type Wiring = Callable[[Settings], AbstractContextManager[Tiffin]]
 
 

@@ -19,12 +19,12 @@ from sqlalchemy import Connection
 from api.call import ApiRequest
 from api.services import Services
 from api.views import DriverSnapshot, OfferListing, OrderSnapshot
-from application.live import LiveHub, OrderMessage, PositionMessage, Resync, Subscription
+from application.live import LiveHub, PositionMessage, Resync, Subscription
 from domain.errors import NotFound
 from domain.event import REGISTRY
 from domain.pricing import driver_fee_minor
 from projections import order_details, order_lists, order_timeline, positions
-from projections.live import SHOWN
+from projections.live import SHOWN, OrderMessage
 from projections.order_details import OrderDetails
 from projections.order_timeline import Step
 
@@ -43,8 +43,11 @@ class Live(Protocol):
     """One kind of stream."""
 
     request: ApiRequest
-    reads: Sequence[str]
-    """What the snapshot is taken from."""
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """What the snapshot is taken from."""
+        ...
 
     def channels(self, hub: LiveHub) -> Sequence[str]:
         """What to subscribe to."""
@@ -213,7 +216,7 @@ async def _events(live: Live) -> AsyncIterator[bytes]:
     channels = (*live.channels(services.hub), services.sessions.channel(session.token_hash))
     async with services.hub.subscribe(*channels) as subscription:
         yield await _fresh(live, subscription)
-        while (message := await _next(services, subscription)) is not _ENDING:
+        while not isinstance(message := await _next(services, subscription), _Ending):
             # Quiet, or messages were lost: the word that the session is over may be among them.
             if (message is None or isinstance(message, Resync)) and not await services.sessions.lives(session):
                 return
@@ -240,9 +243,6 @@ class _Ending:
     """The process is about to end."""
 
 
-_ENDING = _Ending()
-
-
 async def _fresh(live: Live, subscription: Subscription) -> bytes:
     """A snapshot that shows at least what was in the log when the subscription began."""
     services = live.request.services
@@ -260,7 +260,7 @@ async def _next(
     ending = asyncio.ensure_future(services.drain.begun.wait())
     try:
         await asyncio.wait((getting, ending), return_when=asyncio.FIRST_COMPLETED)
-        return getting.result() if getting.done() else _ENDING
+        return getting.result() if getting.done() else _Ending()
     finally:
         getting.cancel()
         ending.cancel()

@@ -35,7 +35,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What every request body is: a field that nobody knows is a mistake to tell, not to skip."""
 
 
-class Place(Form, kw_only=True):
+class Place(Form, frozen=True, kw_only=True):
     """A WGS84 point in degrees."""
 
     lat: Latitude

@@ -11,7 +11,7 @@ from domain.event import Role
 type RegionId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{1,30}$")]
 
 
-class DriverProfile(Form, kw_only=True):
+class DriverProfile(Form, frozen=True, kw_only=True):
     """What a driver says on joining. `capacity` is the most orders carried at once."""
 
     region: RegionId
@@ -21,7 +21,7 @@ class DriverProfile(Form, kw_only=True):
     """Deliveries a day the driver aims at."""
 
 
-class RestaurantProfile(Form, kw_only=True):
+class RestaurantProfile(Form, frozen=True, kw_only=True):
     """What a restaurant says on joining."""
 
     region: RegionId
@@ -32,7 +32,7 @@ class RestaurantProfile(Form, kw_only=True):
     delivery_radius_m: RadiusM
 
 
-class Registration(Form, kw_only=True):
+class Registration(Form, frozen=True, kw_only=True):
     """A new account; a driver's or a restaurant's comes with its profile. Staff roles need an admin's session."""
 
     email: Email
@@ -44,7 +44,7 @@ class Registration(Form, kw_only=True):
     restaurant: RestaurantProfile | None = None
 
 
-class LogIn(Form, kw_only=True):
+class LogIn(Form, frozen=True, kw_only=True):
     """What a session is opened with."""
 
     email: Annotated[str, Meta(min_length=1, max_length=254)]

@@ -10,7 +10,7 @@ from domain.order.events import Dropoff
 from domain.pricing import OrderLine
 
 
-class BasketLine(Form, kw_only=True):
+class BasketLine(Form, frozen=True, kw_only=True):
     """One item as asked for."""
 
     item_id: UUID
@@ -18,7 +18,7 @@ class BasketLine(Form, kw_only=True):
     notes: OptionalSentence = ""
 
 
-class DropoffPlace(Form, kw_only=True):
+class DropoffPlace(Form, frozen=True, kw_only=True):
     """Where the order goes."""
 
     position: Place
@@ -26,7 +26,7 @@ class DropoffPlace(Form, kw_only=True):
     instructions: OptionalSentence = ""
 
 
-class Basket(Form, kw_only=True):
+class Basket(Form, frozen=True, kw_only=True):
     """What is wanted from one restaurant, brought where."""
 
     restaurant_id: UUID
@@ -44,20 +44,20 @@ class Basket(Form, kw_only=True):
         return Dropoff(position=place.position.position(), address=place.address, instructions=place.instructions)
 
 
-class NewOrder(Basket, kw_only=True):
+class NewOrder(Basket, frozen=True, kw_only=True):
     """A basket and how it is paid."""
 
     payment_method: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "card_ok"
     """The gateway's token for the card."""
 
 
-class OwnCancellation(Form, kw_only=True):
+class OwnCancellation(Form, frozen=True, kw_only=True):
     """Why the order is cancelled."""
 
     reason: Sentence
 
 
-class ReadUpTo(Form, kw_only=True):
+class ReadUpTo(Form, frozen=True, kw_only=True):
     """The last message that was read."""
 
     position: Annotated[int, Meta(ge=0, le=2**62)]

@@ -11,7 +11,7 @@ from domain.errors import InvalidInput
 from domain.geo import Latitude, Longitude, Position
 
 
-class Ping(Form, kw_only=True):
+class Ping(Form, frozen=True, kw_only=True):
     """A driver's device says where it is and when (business time)."""
 
     lat: Latitude
@@ -23,7 +23,7 @@ class Ping(Form, kw_only=True):
     accuracy_m: Annotated[float, Meta(ge=0, le=100_000)] | None = None
 
 
-class Pings(Form, kw_only=True):
+class Pings(Form, frozen=True, kw_only=True):
     """Either one position (`lat`, `lon`, `at` and what else `Ping` has), or several, oldest first, in `positions`."""
 
     lat: Latitude | None = None
@@ -49,7 +49,7 @@ class Pings(Form, kw_only=True):
         return [DriverPing(driver_id, Position(self.lat, self.lon), in_utc("at", self.at))]
 
 
-class OfferRefusal(Form, kw_only=True):
+class OfferRefusal(Form, frozen=True, kw_only=True):
     """Why the driver says no."""
 
     reason: OptionalSentence = ""

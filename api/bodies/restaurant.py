@@ -19,7 +19,7 @@ from api.types import (
 )
 
 
-class Details(Form, kw_only=True):
+class Details(Form, frozen=True, kw_only=True):
     """What customers read about the restaurant, from now on."""
 
     name: Name
@@ -30,13 +30,13 @@ class Details(Form, kw_only=True):
     delivery_radius_m: RadiusM
 
 
-class Pause(Form, kw_only=True):
+class Pause(Form, frozen=True, kw_only=True):
     """Takes no orders until a time."""
 
     until: Time
 
 
-class NewDish(Form, kw_only=True):
+class NewDish(Form, frozen=True, kw_only=True):
     """One dish; its price is in minor units of the region's currency."""
 
     name: Name
@@ -45,25 +45,25 @@ class NewDish(Form, kw_only=True):
     price_minor: PriceMinor
 
 
-class NewDishes(Form, kw_only=True):
+class NewDishes(Form, frozen=True, kw_only=True):
     """Several dishes at once."""
 
     items: Annotated[tuple[NewDish, ...], Meta(min_length=1, max_length=200)]
 
 
-class Availability(Form, kw_only=True):
+class Availability(Form, frozen=True, kw_only=True):
     """Whether a dish can be ordered."""
 
     available: bool
 
 
-class Confirmation(Form, kw_only=True):
+class Confirmation(Form, frozen=True, kw_only=True):
     """The restaurant's own estimate, if it differs from its usual time."""
 
     prep_seconds: PrepSeconds | None = None
 
 
-class Rejection(Form, kw_only=True):
+class Rejection(Form, frozen=True, kw_only=True):
     """Why the restaurant refuses the order."""
 
     reason: Sentence

@@ -45,7 +45,7 @@ class Auditor(Controller):
         request: ApiRequest,
         after: FromQuery[After] = 0,
         limit: FromQuery[Lines] = 1000,
-        follow: FromQuery[bool] = False,  # noqa: FBT001, FBT002 - a query parameter
+        follow: FromQuery[bool] = False,  # noqa: FBT002 - a query parameter
     ) -> Stream:
         """At most `limit` events after a position; with `follow=true` without end (and `limit` does not count).
 
@@ -73,5 +73,5 @@ async def _events(request: ApiRequest, after: int, limit: int | None) -> AsyncIt
 
 
 async def _news(services: Services, after: int) -> None:
-    """Wait until the timeline has seen something later, or a moment: follow the log without a connection of one's own."""
+    """Wait until the timeline has seen something later, or a moment: needs no connection of its own."""
     await services.waiter.wait(("order_timeline",), after + 1, FOLLOW_SECONDS)

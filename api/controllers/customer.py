@@ -53,7 +53,7 @@ class Customer(Controller):
         lon: FromQuery[Longitude],
         radius_m: FromQuery[Radius] = 5000.0,
         cuisine: FromQuery[Search | None] = None,
-        open: FromQuery[bool] = True,  # noqa: A002, FBT001, FBT002 - the query parameter's name
+        open: FromQuery[bool] = True,  # noqa: A002, FBT002 - the query parameter's name
         q: FromQuery[Search | None] = None,
         limit: FromQuery[Limit] = 20,
         cursor: FromQuery[Cursor | None] = None,

@@ -202,7 +202,7 @@ class Driver(Controller):
     def list_driver_orders(
         self,
         request: ApiRequest,
-        open: FromQuery[bool] = False,  # noqa: A002, FBT001, FBT002 - the query parameter's name
+        open: FromQuery[bool] = False,  # noqa: A002, FBT002 - the query parameter's name
         limit: FromQuery[Limit] = 20,
         cursor: FromQuery[Cursor | None] = None,
     ) -> Page[OrderSummary]:

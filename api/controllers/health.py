@@ -1,4 +1,4 @@
-"""Is the process alive, can it serve, and how is each thing that it needs?"""
+"""Whether the process lives, whether it can serve, and how each thing is that it needs."""
 
 from typing import Literal
 

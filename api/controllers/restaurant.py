@@ -198,7 +198,7 @@ class Kitchen(Controller):
     def list_restaurant_orders(
         self,
         request: ApiRequest,
-        open: FromQuery[bool] = False,  # noqa: A002, FBT001, FBT002 - the query parameter's name
+        open: FromQuery[bool] = False,  # noqa: A002, FBT002 - the query parameter's name
         limit: FromQuery[Limit] = 20,
         cursor: FromQuery[Cursor | None] = None,
     ) -> Page[OrderSummary]:

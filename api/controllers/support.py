@@ -36,7 +36,7 @@ class Support(Controller):
         reads=("order_lists",),
         answer=examples.ORDERS,
     )
-    def search_orders(  # noqa: PLR0913 - each is a query parameter
+    def search_orders(
         self,
         request: ApiRequest,
         status: FromQuery[Status | None] = None,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Literal
 
 import pytest
 from litestar.testing import TestClient
@@ -12,11 +13,12 @@ from litestar.testing import TestClient
 from api.app import Api, create_app
 from application.bootstrap import Tiffin, connect_valkey, open_tiffin
 from application.settings import Settings
+from application.staff import appoint
 from projections import runner
 from projections.dispatchable import Dispatchable
 from projections.live import Live
 from projections.registry import PROJECTIONS
-from tests.api.people import City
+from tests.api.people import City, Person
 from tests.waiting import eventually
 
 NOON = datetime(2025, 3, 14, 15, 0, tzinfo=UTC)
@@ -85,7 +87,7 @@ def app(settings: Settings, wiring: Callable[[Settings], AbstractContextManager[
 
 
 @pytest.fixture
-def client(app: Api, projector: None) -> Iterator[TestClient[Api]]:
+def client(app: Api, projector: None) -> Iterator[TestClient[Api]]:  # noqa: ARG001 - has to run
     with TestClient(app, raise_server_exceptions=False) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200, what="ready")
         yield client
@@ -94,3 +96,16 @@ def client(app: Api, projector: None) -> Iterator[TestClient[Api]]:
 @pytest.fixture
 def city(client: TestClient[Api]) -> City:
     return City(client)
+
+
+@pytest.fixture
+def staff(city: City, settings: Settings) -> Person:
+    """Somebody of support."""
+    return appointed(city, settings, "support")
+
+
+def appointed(city: City, settings: Settings, role: Literal["support", "auditor", "admin"]) -> Person:
+    """A member of staff, appointed as from the command line and logged in."""
+    email = f"{role}@example.com"
+    appoint(settings.database.url, role=role, email=email, name=role.title(), password="long enough")
+    return city.log_in({"email": email, "password": "long enough"})

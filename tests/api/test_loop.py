@@ -1,13 +1,8 @@
 """One order through the API, place to delivery, as its four parties see it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
-import pytest
 from litestar.testing import TestClient
 
 from api.app import Api
@@ -15,7 +10,7 @@ from application.commands import CapturePayment, CompleteOrder, MatchOrder
 from application.context import Context
 from domain.event import Meta, Role
 from tests.api.conftest import HandClock
-from tests.api.people import HERE, City, Person, Restaurant, basket
+from tests.api.people import HERE, City, Person, basket
 from tests.waiting import eventually
 
 
@@ -49,12 +44,12 @@ def test_an_order_is_placed_cooked_brought_and_explained(client: TestClient[Api]
     react(client, CapturePayment(order_id=UUID(order)), clock)
     react(client, CompleteOrder(order_id=UUID(order)), clock)
 
-    customer.position = restaurant.position = driver.position = 10**6
     done = eventually(
         lambda: (now := customer.show(f"/v1/orders/{order}"))["status"] == "completed" and now, what="completed"
     )
     assert done["payment_status"] == "captured"
     assert [o["order_id"] for o in customer.show("/v1/orders")["items"]] == [order]
+    restaurant.position = customer.position = driver.position
     assert restaurant.show("/v1/restaurant/orders", open="true")["items"] == []
     earned = driver.show("/v1/driver/earnings")
     assert (earned["deliveries"], earned["tip_minor"]) == (1, 200)
