@@ -222,6 +222,7 @@ async def main() -> None:
     scenario = dinner_rush(
         center=task.center,
         region=task.region,
+        timezone="UTC",
         metres_per_second=5,
         seed=task.number,
         restaurants=task.restaurants,

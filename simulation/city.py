@@ -52,6 +52,7 @@ def dinner_rush(
     *,
     center: tuple[float, float],
     region: str,
+    timezone: str,
     metres_per_second: float,
     seed: int = DEFAULT_SEED,
     restaurants: int = 40,
@@ -65,6 +66,7 @@ def dinner_rush(
     return Scenario(
         title=f"dinner rush in {region.capitalize()}",
         region=region,
+        timezone=timezone,
         plane=LocalPlane(Degrees(*center)),
         movement=Movement(metres_per_second=metres_per_second, pickup_seconds=60, dropoff_seconds=60),
         customers=tuple(_person(rng) for _ in range(customers)),

@@ -96,13 +96,11 @@ def times(log: Iterable[Logged], order_ids: Iterable[str]) -> Times:
 
 
 def most_eventful(log: Iterable[Logged], order_ids: Iterable[str]) -> str | None:
-    """Pick the delivered order to which the most happened: the one worth telling."""
+    """Pick the delivered order with the most kinds of events, the shortest of equals: the one worth telling."""
     ours = set(order_ids)
-    events: Counter[str] = Counter()
-    delivered = set()
+    topics: dict[str, Counter[str]] = defaultdict(Counter)
     for event in log:
         if event.stream_id in ours:
-            events[event.stream_id] += 1
-            if event.topic == "order.delivered":
-                delivered.add(event.stream_id)
-    return max(delivered, key=lambda order: (events[order], order), default=None)
+            topics[event.stream_id][event.topic] += 1
+    delivered = [order_id for order_id, counts in topics.items() if counts["order.delivered"]]
+    return max(delivered, key=lambda order_id: (len(topics[order_id]), -topics[order_id].total()), default=None)

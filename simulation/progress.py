@@ -3,12 +3,14 @@
 import time
 from types import TracebackType
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from simulation.clock import Timeline
+from simulation.scenario import Scenario
 from simulation.shapes import Progress
 
 STATUSES = (
@@ -29,11 +31,12 @@ LINE_SECONDS = 10.0
 class ProgressView:
     """Shows each look at the progress page."""
 
-    def __init__(self, console: Console, timeline: Timeline, title: str) -> None:
+    def __init__(self, console: Console, timeline: Timeline, scenario: Scenario) -> None:
         """Nothing is shown before it is entered."""
         self._console = console
         self._timeline = timeline
-        self._title = title
+        self._title = scenario.title
+        self._zone = ZoneInfo(scenario.timezone)
         self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
         self._line_due = 0.0
 
@@ -60,7 +63,7 @@ class ProgressView:
 
     def _clock(self) -> str:
         minutes = self._timeline.seconds() / 60
-        return f"{self._timeline.now():%H:%M} UTC, minute {minutes:.0f}"
+        return f"{self._timeline.now().astimezone(self._zone):%H:%M} (minute {minutes:.0f})"
 
     def _line(self, progress: Progress) -> str:
         orders = ", ".join(

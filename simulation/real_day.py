@@ -37,7 +37,9 @@ def window(instance: Instance, text: str) -> Window:
     return chosen
 
 
-def scenario(instance: Instance, chosen: Window, *, anchor: tuple[float, float], region: str) -> Scenario:
+def scenario(
+    instance: Instance, chosen: Window, *, anchor: tuple[float, float], region: str, timezone: str
+) -> Scenario:
     """Turn the window into what is going to happen, second 0 being its first minute.
 
     The centre of the instance's restaurants comes to lie on `anchor` (lat, lon). Couriers whose duty touches the
@@ -51,6 +53,7 @@ def scenario(instance: Instance, chosen: Window, *, anchor: tuple[float, float],
     return Scenario(
         title=f"{instance.name}, minutes {chosen.start_min:g} to {chosen.end_min:g}",
         region=region,
+        timezone=timezone,
         plane=LocalPlane(Degrees(*anchor)),
         movement=Movement(
             metres_per_second=instance.metres_per_minute / 60,

@@ -5,11 +5,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from simulation.outcome import Outcome
 from simulation.percentiles import percentile
+
+PAGE_WIDTH = 130
 
 BEHAVIOURS = (
     "late kitchens",
@@ -26,6 +29,12 @@ BEHAVIOURS = (
     "orders of strangers",
     "troubles",
 )
+
+
+def console() -> Console:
+    """Standard output, wide enough for the tables where it is no terminal."""
+    output = Console(highlight=False)
+    return output if output.is_terminal else Console(highlight=False, width=PAGE_WIDTH)
 
 
 def print_report(console: Console, outcome: Outcome) -> None:
@@ -62,8 +71,8 @@ def print_report(console: Console, outcome: Outcome) -> None:
 
 def print_timeline(console: Console, order_id: str, steps: Sequence[dict[str, Any]], timezone: str) -> None:
     """Print an order's timeline: when, how long after the step before, who, what, and what it changed."""
-    table = Table("at", "after", "who", "what", "status", "dispatch", "details", title_justify="left")
-    table.title = f"Order {order_id}, as support reads it"
+    table = Table("at", "after", "who", "what", "becomes", "details", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.title, table.title_justify = f"Order {order_id}, as support reads it", "left"
     zone = ZoneInfo(timezone)
     for step in steps:
         at = datetime.fromisoformat(step["occurred_at"]).astimezone(zone)
@@ -73,8 +82,7 @@ def print_timeline(console: Console, order_id: str, steps: Sequence[dict[str, An
             "" if since is None else f"+{since:.0f} s",
             step["actor_type"],
             step["topic"].removeprefix("order.").replace("_", " "),
-            _change(step["status_before"], step["status_after"]),
-            _change(step["dispatch_before"], step["dispatch_after"]),
+            _becomes(step),
             _details(step["topic"], step["data"]),
         )
     console.print(table)
@@ -85,10 +93,11 @@ def _row(table: Table, name: str, seconds: Sequence[float], unit_seconds: float)
     table.add_row(name, *("–" if value is None else f"{value / unit_seconds:.1f}" for value in shares))
 
 
-def _change(before: str | None, after: str) -> str:
-    if before == after:
-        return ""
-    return after.replace("_", " ") if before is None else f"→ {after.replace('_', ' ')}"
+def _becomes(step: dict[str, Any]) -> str:
+    """What the step changed in the order's two states."""
+    kinds = ("status", "dispatch")
+    changed = (step[f"{kind}_after"] for kind in kinds if step[f"{kind}_before"] != step[f"{kind}_after"])
+    return ", ".join(str(state).replace("_", " ") for state in changed)
 
 
 def _details(topic: str, data: dict[str, Any]) -> str:
@@ -100,8 +109,12 @@ def _details(topic: str, data: dict[str, Any]) -> str:
             return f"ready in {data['prep_seconds'] / 60:.0f} min, says the kitchen"
         case "order.driver_offered":
             score = data["score"]
-            factors = ", ".join(f"{name} {points:+.1f}" for name, points in score["factors"].items() if points)
-            return f"{data['distance_m']:.0f} m away; score {score['total']:.1f} = {factors}"
+            factors = ", ".join(
+                f"{name.replace('_', ' ')} {points:+.1f}" for name, points in score["factors"].items() if points
+            )
+            return (
+                f"{data['distance_m']:.0f} m away, best of {data['candidates']}; score {score['total']:.1f}: {factors}"
+            )
         case "order.driver_assigned":
             return str(data["driver_name"])
         case "order.eta_revised":

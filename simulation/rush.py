@@ -67,7 +67,7 @@ async def live(scenario: Scenario, world: World, console: Console, *, began: flo
             f"{len(customers)} customers, {len(kitchens)} restaurants and {len(drivers)} drivers are logged in "
             f"after {time.monotonic() - began:.0f} s; time runs."
         )
-        with ProgressView(console, stage.timeline, scenario.title) as view:
+        with ProgressView(console, stage.timeline, scenario) as view:
             watch = Watch(admin, view.show)
             await watch.settled()
             await _rush(stage, customers, kitchens, drivers, watch, world.start)
@@ -111,7 +111,7 @@ async def _counted(stage: Stage, admin: Person, max_lag: int, final_lag: int, be
     found = await statuses(reads)
     log = await read_log(admin)
     order_id = most_eventful(log, placed)
-    steps = (await admin.get(f"/v1/support/orders/{order_id}/timeline"))["items"] if order_id else []
+    steps = (await admin.get(f"/v1/support/orders/{order_id}/timeline"))["steps"] if order_id else []
     outcome = Outcome(
         placed=len(placed),
         statuses=Counter(found.values()),

@@ -104,6 +104,8 @@ class Scenario:
 
     title: str
     region: str
+    timezone: str
+    """IANA name of the region's; times are shown in it."""
     plane: LocalPlane
     movement: Movement
     customers: tuple[str, ...]

@@ -41,6 +41,7 @@ def command(
     scenario = city.dinner_rush(
         center=(region.center.lat, region.center.lon),
         region=region.id,
+        timezone=region.timezone,
         metres_per_second=region.travel.speed_mps / region.travel.detour_factor,
         seed=chosen,
         orders=orders,
@@ -61,7 +62,7 @@ def live(kind: str, scenario: Any, *, region: Region, origin: datetime, speed: f
     """Live through the scenario in a world named after `kind`, report, and exit 1 when an order was lost."""
     began = machine.monotonic()
     rush, report = import_module("simulation.rush"), import_module("simulation.report")
-    console = import_module("rich.console").Console(highlight=False)
+    console = report.console()
     # Leave in order, engines and processes included, when asked to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     name = f"{kind}-{MachineClock().now():%Y%m%d-%H%M%S}"

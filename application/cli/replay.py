@@ -38,7 +38,9 @@ def command(mdrp: Path, window: str, local_start: str, speed: float, anchor: str
         # The instance's metres per minute are as the crow flies.
         travel=Travel(speed_mps=instance.metres_per_minute / 60, detour_factor=1.0),
     )
-    scenario = real_day.scenario(instance, chosen, anchor=(center.lat, center.lon), region=region.id)
+    scenario = real_day.scenario(
+        instance, chosen, anchor=(center.lat, center.lon), region=region.id, timezone=region.timezone
+    )
     click.echo(f"{scenario.title}: {len(scenario.orders)} orders, {len(scenario.drivers)} couriers.")
     origin = local_today(region, starts_at) + timedelta(minutes=chosen.start_min)
     live("replay", scenario, region=region, origin=origin, speed=speed, as_json=as_json)

@@ -9,7 +9,7 @@ PORTO = (41.1496, -8.6110)
 
 
 def evening(seed: int = 7) -> Scenario:
-    return dinner_rush(center=PORTO, region="porto", metres_per_second=4.6, seed=seed)
+    return dinner_rush(center=PORTO, region="porto", timezone="Europe/Lisbon", metres_per_second=4.6, seed=seed)
 
 
 def test_the_same_seed_gives_the_same_evening() -> None:
@@ -36,5 +36,7 @@ def test_people_misbehave_as_announced() -> None:
 
 
 def test_small_cities_have_fewer_silent_drivers() -> None:
-    small = dinner_rush(center=PORTO, region="porto", metres_per_second=4.6, drivers=3, orders=5)
+    small = dinner_rush(
+        center=PORTO, region="porto", timezone="Europe/Lisbon", metres_per_second=4.6, drivers=3, orders=5
+    )
     assert not any(driver.silence for driver in small.drivers)

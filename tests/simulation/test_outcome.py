@@ -73,6 +73,6 @@ def test_the_summary_has_every_promised_key() -> None:
     )
 
 
-def test_the_story_told_is_the_delivered_order_with_most_events() -> None:
+def test_the_story_told_is_the_delivered_order_to_which_most_happened() -> None:
     assert most_eventful(LOG, ["a", "b"]) == "a"
     assert most_eventful(LOG, ["b"]) is None

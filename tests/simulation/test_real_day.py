@@ -50,12 +50,12 @@ def test_refuses_a_window_with_too_few_orders(instance: Instance, text: str) -> 
 
 
 def test_a_window_excludes_its_end(instance: Instance) -> None:
-    ends = scenario(instance, Window(100, 180), anchor=PORTO, region="porto")
+    ends = scenario(instance, Window(100, 180), anchor=PORTO, region="porto", timezone="Europe/Lisbon")
     assert len(ends.orders) == 20
 
 
 def test_times_count_in_seconds_from_the_windows_start(instance: Instance) -> None:
-    day = scenario(instance, Window(132, 192), anchor=PORTO, region="porto")
+    day = scenario(instance, Window(132, 192), anchor=PORTO, region="porto", timezone="Europe/Lisbon")
     assert day.orders[0].at_seconds == 0
     order = next(order for order in instance.orders if order.placement_min == 132)
     assert day.orders[0].ready_after_seconds == (order.ready_min - order.placement_min) * 60
@@ -64,7 +64,7 @@ def test_times_count_in_seconds_from_the_windows_start(instance: Instance) -> No
 
 
 def test_couriers_work_their_hours(instance: Instance) -> None:
-    day = scenario(instance, Window(160, 190), anchor=PORTO, region="porto")
+    day = scenario(instance, Window(160, 190), anchor=PORTO, region="porto", timezone="Europe/Lisbon")
     hours = {driver.name: (driver.on_seconds, driver.off_seconds) for driver in day.drivers}
     regulars = {f"Courier c{number}": (0, (290 + number - 160) * 60) for number in range(7, 15)}
     assert hours == regulars | {
@@ -76,7 +76,7 @@ def test_couriers_work_their_hours(instance: Instance) -> None:
 
 
 def test_distances_survive_the_move_to_the_anchor(instance: Instance) -> None:
-    day = scenario(instance, window(instance, "all"), anchor=PORTO, region="porto")
+    day = scenario(instance, window(instance, "all"), anchor=PORTO, region="porto", timezone="Europe/Lisbon")
     names = sorted(instance.restaurants)
     for order, plan in zip(instance.orders, day.orders, strict=True):
         assert plan.restaurant is not None
@@ -88,7 +88,7 @@ def test_distances_survive_the_move_to_the_anchor(instance: Instance) -> None:
 
 
 def test_the_centre_of_the_restaurants_lies_on_the_anchor(instance: Instance) -> None:
-    day = scenario(instance, window(instance, "all"), anchor=PORTO, region="porto")
+    day = scenario(instance, window(instance, "all"), anchor=PORTO, region="porto", timezone="Europe/Lisbon")
     points = [restaurant.point for restaurant in day.restaurants]
     center = Point(sum(p.x_m for p in points) / len(points), sum(p.y_m for p in points) / len(points))
     assert day.plane.to_degrees(center) == pytest.approx(PORTO)
