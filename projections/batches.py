@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from projections import log, positions
+from projections.connections import driver
 from projections.log import Logged
 from projections.projection import Projection
 
@@ -21,7 +22,8 @@ _LOG = structlog.get_logger("projections")
 def is_transient(error: BaseException) -> bool:
     """Whether to try again rather than to stop."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return isinstance(cause, TRANSIENT)
+    # What follows a failed statement in a pipeline is "aborted": the failure is the event's.
+    return isinstance(cause, TRANSIENT) and not isinstance(cause, psycopg.errors.PipelineAborted)
 
 
 def apply(connection: Connection, projections: Sequence[Projection], events: Sequence[Logged]) -> dict[str, int]:
@@ -32,7 +34,7 @@ def apply(connection: Connection, projections: Sequence[Projection], events: Seq
     """
     by_name = {projection.name: projection for projection in projections}
     last = events[-1].position
-    with connection.begin():
+    with connection.begin(), driver(connection).pipeline():
         held = positions.hold(connection, sorted(by_name))
         ready = [row for row in held if events[0].position - 1 <= row.position < last]
         for row in ready:

@@ -68,7 +68,7 @@ DELIVERIES = Table(
 
 
 class DriverOnBoard(msgspec.Struct, frozen=True, kw_only=True):
-    """A driver's facts. `load` counts orders carried now; `deliveries_today` those finished since the asked day began."""
+    """A driver's facts. `load` counts orders carried now, `deliveries_today` those finished since the day asked for."""
 
     driver_id: UUID
     version: int
@@ -110,9 +110,7 @@ def get(c: Connection, driver_id: UUID, *, day_start: datetime) -> DriverOnBoard
     return None if row is None else shown(DriverOnBoard, row)
 
 
-def in_region(
-    c: Connection, region: str, *, day_start: datetime, on_shift_only: bool = True
-) -> list[DriverOnBoard]:
+def in_region(c: Connection, region: str, *, day_start: datetime, on_shift_only: bool = True) -> list[DriverOnBoard]:
     """All drivers of a region; `day_start` is when today began there."""
     query = _board(day_start).where(DRIVERS.c.region == region)
     if on_shift_only:

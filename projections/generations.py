@@ -5,12 +5,11 @@ one transaction: who reads sees the old rows or the new ones, never none.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
-import psycopg
 from sqlalchemy import Connection, Engine
 
 from projections import log, positions
+from projections.connections import driver
 from projections.positions import Held
 from projections.projection import Projection
 
@@ -26,7 +25,8 @@ def ensure(connection: Connection, projections: Iterable[Projection]) -> None:
     """Create the first generation of every projection that has none; commits."""
     for projection in projections:
         with connection.begin():
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_REBUILD_LOCK, projection.name))
+            lock = "SELECT pg_advisory_xact_lock(%s, hashtext(%s))"
+            connection.exec_driver_sql(lock, (_REBUILD_LOCK, projection.name))
             if _newest(connection, projection.name) == 0:
                 _create(connection, projection, projection.name)
                 _record(connection, projection.name, 1, "live")
@@ -103,14 +103,6 @@ def _swap(connection: Connection, projection: Projection, generation: int) -> in
     return position
 
 
-def driver(connection: Connection) -> "psycopg.Connection[tuple[Any, ...]]":
-    """The psycopg connection underneath, in the same transaction."""
-    underneath = connection.connection.driver_connection
-    if not isinstance(underneath, psycopg.Connection):
-        raise TypeError("projections need psycopg")
-    return underneath
-
-
 def _create(connection: Connection, projection: Projection, schema: str) -> None:
     connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
     connection.execution_options(schema_translate_map={projection.name: schema})
@@ -121,7 +113,8 @@ def _create(connection: Connection, projection: Projection, schema: str) -> None
 def _drop_leftovers(connection: Connection, name: str) -> None:
     """Drop the generation just replaced, or what a rebuild that died left behind."""
     found = connection.exec_driver_sql(
-        "SELECT generation FROM public.projection_positions WHERE name = %s AND state IN ('building', 'retired')", (name,)
+        "SELECT generation FROM public.projection_positions WHERE name = %s AND state IN ('building', 'retired')",
+        (name,),
     )
     for generation in found.scalars().all():
         connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {name}_{generation} CASCADE")
@@ -151,6 +144,7 @@ def _set_state(connection: Connection, name: str, generation: int, state: positi
 
 
 def _claim(connection: Connection, name: str) -> bool:
-    claimed = connection.exec_driver_sql("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (_REBUILD_LOCK, name)).scalar_one()
+    attempt = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
+    claimed = bool(connection.exec_driver_sql(attempt, (_REBUILD_LOCK, name)).scalar_one())
     connection.commit()
-    return bool(claimed)
+    return claimed

@@ -147,7 +147,9 @@ _MESSAGES: dict[type[Event], tuple[_Message, ...]] = {
     events.Rejected: (_Message("customer", "order_rejected", "{restaurant} cannot take your order: {reason}."),),
     events.PreparationStarted: (_Message("customer", "order_in_preparation", "{restaurant} is preparing your order."),),
     events.ReadyForPickup: (_Message("driver", "order_ready", "The order at {restaurant} is ready for pick-up."),),
-    events.DriverOffered: (_Message("asked_driver", "delivery_offered", "A delivery from {restaurant} is offered to you."),),
+    events.DriverOffered: (
+        _Message("asked_driver", "delivery_offered", "A delivery from {restaurant} is offered to you."),
+    ),
     events.OfferExpired: (_Message("asked_driver", "offer_expired", "The offer from {restaurant} has expired."),),
     events.OfferWithdrawn: (
         _Message("asked_driver", "offer_withdrawn", "The offer from {restaurant} was taken back: {reason}."),
@@ -161,9 +163,7 @@ _MESSAGES: dict[type[Event], tuple[_Message, ...]] = {
         _Message("asked_driver", "delivery_withdrawn", "The delivery from {restaurant} was taken off you: {reason}."),
     ),
     events.DriverArrived: (_Message("restaurant", "driver_arrived", "The driver has arrived for an order."),),
-    events.PickedUp: (
-        _Message("customer", "order_picked_up", "Your order is on its way: follow it live.", _TRACKING),
-    ),
+    events.PickedUp: (_Message("customer", "order_picked_up", "Your order is on its way: follow it live.", _TRACKING),),
     events.Delivered: (_Message("customer", "order_delivered", "Your order was delivered. Enjoy!"),),
     events.Cancelled: (
         _Message("customer", "order_cancelled", "Your order from {restaurant} was cancelled: {reason}."),

@@ -5,35 +5,42 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 
+import msgspec
 import structlog
 from sqlalchemy import Connection, Engine
 
 from projections import batches, log, positions
 from projections.batches import is_transient
-from projections.generations import driver
+from projections.connections import driver
 from projections.log import Feed, Logged, Unreadable
 from projections.projection import Follower, Projection
 
-BATCH = 1_000
-"""Events per transaction."""
-NEAR = 1_000
-"""A projection no further behind than this joins the head's lane, which goes back that far for it once."""
 IDLE_SECONDS = 1.0
 RETRY_SECONDS = 0.5
-STOPPED_SECONDS = 30.0
-"""After so long a stopped projection tries again: its cause may be gone."""
 
 _LOG = structlog.get_logger("projections")
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much at once, and when to try again."""
+
+    batch: int = 1_000
+    """Events per transaction."""
+    near: int = 1_000
+    """A projection no further behind than this joins the head's lane, which goes back that far for it once."""
+    stopped_seconds: float = 30.0
+    """After so long a stopped projection tries again: its cause may be gone."""
 
 
 class Lane(threading.Thread):
     """A thread with one connection that works until the feed closes, and begins anew when something breaks."""
 
-    def __init__(self, name: str, engine: Engine, feed: Feed) -> None:
+    def __init__(self, name: str, engine: Engine, feed: Feed, limits: Limits) -> None:
         """`engine` gives this thread its connection."""
         super().__init__(name=f"lane {name}", daemon=True)
         self.engine = engine
         self.feed = feed
+        self.limits = limits
 
     def run(self) -> None:
         """Work; connect again after an error."""
@@ -41,13 +48,17 @@ class Lane(threading.Thread):
             try:
                 with self.engine.connect() as connection:
                     self.work(connection)
-                return
-            except Exception as error:
-                if is_transient(error):
-                    _LOG.warning("lane interrupted", lane=self.name, error=str(error))
-                else:
-                    _LOG.exception("lane broke", lane=self.name)
+            except Exception as error:  # noqa: BLE001 - a thread that ends would leave its projections without a lane
+                self._complain(error)
                 self.feed.pause(RETRY_SECONDS)
+            else:
+                return
+
+    def _complain(self, error: Exception) -> None:
+        if is_transient(error):
+            _LOG.warning("lane interrupted", lane=self.name, error=str(error))
+        else:
+            _LOG.error("lane broke", lane=self.name, exc_info=error)
 
     @abstractmethod
     def work(self, connection: Connection) -> None:
@@ -55,11 +66,11 @@ class Lane(threading.Thread):
 
     def take(self, connection: Connection, position: int) -> Sequence[Logged]:
         """Get the events after a position: the shared ones at the head, read alone further back."""
-        shared = self.feed.after(position, BATCH)
+        shared = self.feed.after(position, self.limits.batch)
         if shared is not None:
             return shared
         with connection.begin():
-            return log.read(driver(connection), position, BATCH)
+            return log.read(driver(connection), position, self.limits.batch)
 
 
 class TableLane(Lane):
@@ -69,10 +80,16 @@ class TableLane(Lane):
     """
 
     def __init__(
-        self, name: str, engine: Engine, feed: Feed, *, on_near: Callable[[Projection, int], None] | None = None
+        self,
+        name: str,
+        engine: Engine,
+        feed: Feed,
+        limits: Limits,
+        *,
+        on_near: Callable[[Projection, int], None] | None = None,
     ) -> None:
         """With `on_near` the lane is for one that lags: near the head it hands it over and ends."""
-        super().__init__(name, engine, feed)
+        super().__init__(name, engine, feed, limits)
         self._on_near = on_near
         self._guard = threading.Lock()
         self._members: dict[str, Projection] = {}
@@ -99,7 +116,7 @@ class TableLane(Lane):
                 self.feed.wait(self.feed.end, IDLE_SECONDS)
                 continue
             start = min(self._reached.values())
-            if self._on_near is not None and self.feed.end - start <= NEAR:
+            if self._on_near is not None and self.feed.end - start <= self.limits.near:
                 for name, projection in self._members.items():
                     self._on_near(projection, self._reached[name])
                 return
@@ -176,9 +193,9 @@ class TableLane(Lane):
 class FollowerLane(Lane):
     """One follower: its rows and position are elsewhere; a copy of the position is kept for who looks."""
 
-    def __init__(self, follower: Follower, engine: Engine, feed: Feed) -> None:
+    def __init__(self, follower: Follower, engine: Engine, feed: Feed, limits: Limits) -> None:
         """The follower is used by this thread alone."""
-        super().__init__(follower.name, engine, feed)
+        super().__init__(follower.name, engine, feed, limits)
         self._follower = follower
         self._position = 0
         self._copied = (-1, 0.0)
@@ -194,7 +211,7 @@ class FollowerLane(Lane):
                 _LOG.exception("projection stopped", projection=self._follower.name)
                 with connection.begin():
                     positions.copy(connection, self._follower.name, self._position, f"{type(error).__name__}: {error}")
-                self.feed.pause(STOPPED_SECONDS)
+                self.feed.pause(self.limits.stopped_seconds)
                 continue
             self._copy(connection)
             if not busy:

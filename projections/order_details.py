@@ -170,14 +170,18 @@ PROJECTION = Projection("order_details", METADATA, apply)
 
 def _placed(order_id: UUID, event: events.Placed, at: datetime) -> Document:
     shared = {name: getattr(event, name) for name in event.__struct_fields__ if name in ORDERS.c}
-    return shared | moves(event) | {
-        "order_id": order_id,
-        "version": 1,
-        "payment_status": PaymentStatus.NONE,
-        "placed_at": at,
-        "eta_at": event.promised_at,
-        "updated_at": at,
-    }
+    return (
+        shared
+        | moves(event)
+        | {
+            "order_id": order_id,
+            "version": 1,
+            "payment_status": PaymentStatus.NONE,
+            "placed_at": at,
+            "eta_at": event.promised_at,
+            "updated_at": at,
+        }
+    )
 
 
 def _paid(status: PaymentStatus) -> Callable[[Any, datetime], Document]:

@@ -46,10 +46,10 @@ OVER = frozenset({Status.COMPLETED, Status.REJECTED, Status.CANCELLED})
 
 def moves(event: Event) -> dict[str, str]:
     """The status and dispatch that an event sets, by name; empty for one that sets neither."""
-    moved: dict[str, str] = {}
-    status, dispatch = STATUS.get(type(event)), DISPATCH.get(type(event))
-    if status is not None:
-        moved["status"] = status.value
-    if dispatch is not None:
-        moved["dispatch"] = dispatch.value
-    return moved
+    return dict(_MOVES.get(type(event), {}))
+
+
+_MOVES: dict[type[Event], dict[str, str]] = {
+    kind: {column: table[kind].value for column, table in (("status", STATUS), ("dispatch", DISPATCH)) if kind in table}
+    for kind in STATUS | DISPATCH
+}

@@ -6,7 +6,19 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, DateTime, Integer, MetaData, RowMapping, Table, Text, Uuid, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    DateTime,
+    Integer,
+    MetaData,
+    RowMapping,
+    Table,
+    Text,
+    Uuid,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.event import REGISTRY, Role

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, Uu
 from domain.event import Event
 from domain.order import events
 from projections import rows
+from projections.connections import driver
 from projections.log import Logged
 from projections.order_steps import OVER, STATUS
 from projections.projection import Projection
@@ -42,7 +43,7 @@ class OfferTotals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """`reached` counts orders that ever came to a status; `active` those in it now, unless nothing more will happen to them."""
+    """`reached` counts orders that ever came to a status; `active` those in it now, if anything can still happen."""
 
     reached: dict[str, int]
     active: dict[str, int]
@@ -112,9 +113,9 @@ PROJECTION = Projection("order_totals", METADATA, apply)
 def _add(connection: Connection, counts: Counter[str]) -> None:
     deltas = {name: count for name, count in sorted(counts.items()) if count}
     if deltas:
-        table = f"{rows.schema_of(connection, COUNTS)}.counts"
-        connection.exec_driver_sql(
-            f"INSERT INTO {table} AS t SELECT * FROM unnest(%s::text[], %s::bigint[]) "
+        schema = rows.schema_of(connection, COUNTS)
+        driver(connection).execute(
+            f"INSERT INTO {schema}.counts AS t SELECT * FROM unnest(%s::text[], %s::bigint[]) "  # noqa: S608 - our own name
             "ON CONFLICT (name) DO UPDATE SET amount = t.amount + excluded.amount",
             (list(deltas), list(deltas.values())),
         )

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, DateTime, Integer, MetaData, Table, Text, func, select, text
 
+from projections.connections import driver
 from projections.results import shown
 
 CHANNEL = "tiffin_projection"
@@ -78,19 +79,18 @@ class Held(msgspec.Struct, frozen=True):
 
 def hold(c: Connection, names: Sequence[str], state: State = "live") -> list[Held]:
     """Lock the positions of the named projections in a state, in a fixed order, until the transaction ends."""
-    found = c.exec_driver_sql(_HOLD, (list(names), state))
-    return [Held(*row) for row in found]
+    return [Held(*row) for row in driver(c).execute(_HOLD, (list(names), state)).fetchall()]
 
 
 def move(c: Connection, held: Sequence[Held], position: int) -> None:
     """Set locked positions."""
-    c.exec_driver_sql(_MOVE, (position, [row.name for row in held], [row.generation for row in held]))
+    driver(c).execute(_MOVE, (position, [row.name for row in held], [row.generation for row in held]))
 
 
 def move_and_tell(c: Connection, held: Sequence[Held], position: int) -> None:
     """Set locked positions and, once committed, tell who waits for them."""
     names, generations = [row.name for row in held], [row.generation for row in held]
-    c.exec_driver_sql(_MOVE_AND_TELL, (position, names, generations, CHANNEL, f"{' '.join(names)}:{position}"))
+    driver(c).execute(_MOVE_AND_TELL, (position, names, generations, CHANNEL, f"{' '.join(names)}:{position}"))
 
 
 def stop(c: Connection, name: str, error: str) -> None:
@@ -105,8 +105,7 @@ def resume(c: Connection, name: str | None = None, *, stopped_for_seconds: float
 
 def live(c: Connection) -> Mapping[str, int]:
     """The position of every live generation of a PostgreSQL projection, by name."""
-    rows = c.exec_driver_sql("SELECT name, position FROM public.projection_positions WHERE state = 'live' AND generation > 0")
-    return {row.name: row.position for row in rows}
+    return {row.name: row.position for row in c.exec_driver_sql(_LIVE)}
 
 
 def copy(c: Connection, name: str, position: int, error: str | None = None) -> None:
@@ -122,7 +121,14 @@ _MOVE = """
 UPDATE public.projection_positions SET position = %s, error = NULL, updated_at = clock_timestamp()
 WHERE (name, generation) IN (SELECT * FROM unnest(%s::text[], %s::integer[]))
 """
-_MOVE_AND_TELL = f"WITH moved AS ({_MOVE} RETURNING 1) SELECT pg_notify(%s, %s) FROM (SELECT count(*) FROM moved) AS once"
+_MOVE_AND_TELL = """
+WITH moved AS (
+    UPDATE public.projection_positions SET position = %s, error = NULL, updated_at = clock_timestamp()
+    WHERE (name, generation) IN (SELECT * FROM unnest(%s::text[], %s::integer[])) RETURNING 1
+)
+SELECT pg_notify(%s, %s) FROM (SELECT count(*) FROM moved) AS once
+"""
+_LIVE = "SELECT name, position FROM public.projection_positions WHERE state = 'live' AND generation > 0"
 _STOP = """
 UPDATE public.projection_positions SET state = 'stopped', error = %s, updated_at = clock_timestamp()
 WHERE name = %s AND state = 'live'

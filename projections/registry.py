@@ -35,9 +35,7 @@ PROJECTIONS: tuple[Projection, ...] = (
 def purging(valkey: redis.Redis) -> Sequence[Projection]:
     """The same, but changed restaurants are purged from the cache that placing an order reads."""
     purge = partial(restaurant_cache.purge, valkey)
-    return [
-        replace(each, before_commit=purge) if each is restaurants.PROJECTION else each for each in PROJECTIONS
-    ]
+    return [replace(each, before_commit=purge) if each is restaurants.PROJECTION else each for each in PROJECTIONS]
 
 
 def followers(valkey: redis.Redis, *, prefix: str, regions: Mapping[str, Region]) -> Sequence[Follower]:

@@ -12,6 +12,9 @@ import msgspec
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql
 
+from projections.connections import driver
+
+# ruff: noqa: S608 - the names in these statements are our own tables' and columns'
 type Document = dict[str, Any]
 
 FIXED = {"fixed": True}
@@ -73,7 +76,7 @@ def remove(connection: Connection, table: Table, documents: Collection[Document]
 
 
 def count(connection: Connection, table: Table, documents: Collection[Document], columns: Sequence[str]) -> None:
-    """Add each document's figures to its row's `columns`; an unknown row begins with them if the table allows it."""
+    """Add each document's figures to its row's `columns`; an unknown row stays unknown."""
     if documents:
         _execute(connection, _count_sql(table, schema_of(connection, table), tuple(columns)), documents)
 
@@ -86,7 +89,7 @@ def fetch(
         return []
     chosen = ", ".join(columns)
     sql = f"SELECT {chosen} FROM {schema_of(connection, table)}.{table.name} WHERE {key} = ANY(%s)"
-    return [tuple(row) for row in connection.exec_driver_sql(sql, (list(keys),))]
+    return driver(connection).execute(sql, (list(keys),)).fetchall()
 
 
 def schema_of(connection: Connection, table: Table) -> str:
@@ -96,7 +99,7 @@ def schema_of(connection: Connection, table: Table) -> str:
 
 
 def _execute(connection: Connection, sql: str, documents: Collection[Document]) -> None:
-    connection.exec_driver_sql(sql, (msgspec.json.encode(list(documents)).decode(),))
+    driver(connection).execute(sql, (msgspec.json.encode(list(documents)).decode(),))
 
 
 @lru_cache(maxsize=256)
@@ -133,5 +136,6 @@ def _count_sql(table: Table, schema: str, columns: tuple[str, ...]) -> str:
 
 def _same_key(table: Table) -> str:
     return " AND ".join(
-        f"t.{column.name} = (v.document->>'{column.name}')::{column.type.compile(_DIALECT)}" for column in table.primary_key
+        f"t.{column.name} = (v.document->>'{column.name}')::{column.type.compile(_DIALECT)}"
+        for column in table.primary_key
     )

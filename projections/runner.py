@@ -11,13 +11,13 @@ from contextlib import contextmanager
 
 import psycopg
 import structlog
-from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from projections import generations, log, positions
 from projections.batches import is_transient
-from projections.generations import driver
-from projections.lanes import BATCH, IDLE_SECONDS, NEAR, STOPPED_SECONDS, FollowerLane, Lane, TableLane
+from projections.connections import driver, open_engine
+from projections.lanes import IDLE_SECONDS, FollowerLane, Lane, Limits, TableLane
 from projections.log import Feed
 from projections.projection import Follower, Projection
 
@@ -27,6 +27,7 @@ LISTEN_SECONDS = 0.2
 """How soon the reader notices that it is to stop."""
 RETRY_SECONDS = 0.5
 JOIN_SECONDS = 6.0
+DEFAULT_LIMITS = Limits()
 
 _LOG = structlog.get_logger("projections")
 
@@ -38,6 +39,7 @@ def run(
     *,
     stopping: threading.Event,
     on_lead: Callable[[], None] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> None:
     """Lead or stand by until `stopping` is set; then finish the batches at hand and return.
 
@@ -51,7 +53,7 @@ def run(
                     _LOG.info("projector leads")
                     if on_lead is not None:
                         on_lead()
-                    Leader(engine, connection, projections, followers).lead(stopping)
+                    Leader(engine, connection, projections, followers, limits).lead(stopping)
         except Exception as error:
             if not is_transient(error):
                 raise
@@ -59,47 +61,29 @@ def run(
             stopping.wait(RETRY_SECONDS)
 
 
-def open_engine(database_url: str) -> Engine:
-    """Connections for folds, each owned by one thread.
-
-    Commits do not wait for the disk: rows and position are lost together in a crash, and come again from the log.
-    """
-    options = {
-        "timezone": "UTC",
-        "synchronous_commit": "off",
-        "statement_timeout": "30s",
-        "lock_timeout": "5s",
-        "idle_in_transaction_session_timeout": "60s",
-        "jit": "off",
-    }
-    return create_engine(
-        make_url(database_url).set(drivername="postgresql+psycopg"),
-        poolclass=NullPool,
-        connect_args={
-            "connect_timeout": 5,
-            "application_name": "tiffin projector",
-            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
-        },
-    )
-
-
 class Leader:
     """The lanes of the leading process, and the reader that feeds them."""
 
     def __init__(
-        self, engine: Engine, connection: Connection, projections: Sequence[Projection], followers: Sequence[Follower]
+        self,
+        engine: Engine,
+        connection: Connection,
+        projections: Sequence[Projection],
+        followers: Sequence[Follower],
+        limits: Limits,
     ) -> None:
         """`connection` commits by itself and holds the leader's lock; losing it ends the leadership."""
         self._engine = engine
         self._connection = connection
+        self._limits = limits
         self._projections = {projection.name: projection for projection in projections}
         with engine.connect() as preparing:
             generations.ensure(preparing, projections)
         positions.resume(connection)
         self._feed = Feed(positions.head(connection))
-        self._main = TableLane("tables", engine, self._feed)
+        self._main = TableLane("tables", engine, self._feed, limits)
         self._behind: dict[str, TableLane] = {}
-        self._followers = [FollowerLane(follower, engine, self._feed) for follower in followers]
+        self._followers = [FollowerLane(follower, engine, self._feed, limits) for follower in followers]
 
     def lead(self, stopping: threading.Event) -> None:
         """Read and feed until told to stop; then let the lanes finish their batch."""
@@ -131,29 +115,30 @@ class Leader:
         """Publish what is new; the time-out of listening makes this the poll as well."""
         while True:
             try:
-                events = log.read(reader, self._feed.end, BATCH)
+                events = log.read(reader, self._feed.end, self._limits.batch)
             except log.Unreadable:
                 self._feed.block()
                 return
             if events:
                 self._feed.publish(events)
-            if len(events) < BATCH:
+            if len(events) < self._limits.batch:
                 return
 
     def _assign(self) -> None:
         """Give every live projection that has no lane one: the main lane, or its own while it is far behind."""
-        for name in positions.resume(self._connection, stopped_for_seconds=STOPPED_SECONDS):
+        for name in positions.resume(self._connection, stopped_for_seconds=self._limits.stopped_seconds):
             _LOG.info("projection tries again", projection=name)
         live = positions.live(self._connection)
-        taken = {*self._main.reached, *(name for lane in self._behind.values() for name in lane.reached)}
+        self._behind = {name: lane for name, lane in self._behind.items() if lane.is_alive()}
+        taken = {*self._main.reached, *self._behind}
         here = min(self._main.reached.values(), default=max(live.values(), default=0))
         for name, position in live.items():
             if name in taken or name not in self._projections:
                 continue
-            if here - position <= NEAR:
+            if here - position <= self._limits.near:
                 self._main.admit(self._projections[name], position)
                 continue
-            lane = TableLane(name, self._engine, self._feed, on_near=self._main.admit)
+            lane = TableLane(name, self._engine, self._feed, self._limits, on_near=self._main.admit)
             lane.admit(self._projections[name], position)
             self._behind[name] = lane
             lane.start()

@@ -11,7 +11,7 @@ from application.engines.embedded import resolved
 from application.revision import check
 from application.settings import Settings, read_settings
 from projections import generations, positions, registry
-from projections.runner import open_engine
+from projections.connections import open_engine
 
 
 @click.group(name="projections", invoke_without_command=True)
@@ -66,7 +66,8 @@ def _forget(settings: Settings, name: str) -> None:
     """Have a follower's rows thrown away: the projector reloads them at once."""
     regions = {region.id: region for region in settings.regions}
     with connect_valkey(settings.valkey) as valkey:
-        followers = {each.name: each for each in registry.followers(valkey, prefix=settings.world.prefix, regions=regions)}
+        known = registry.followers(valkey, prefix=settings.world.prefix, regions=regions)
+        followers = {each.name: each for each in known}
         if name not in followers:
             names = ", ".join([*(each.name for each in registry.PROJECTIONS), *followers])
             raise click.ClickException(f"There is no projection {name}; there are: {names}.")

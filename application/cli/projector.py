@@ -26,9 +26,7 @@ def command() -> None:
     with resolved(read_settings()) as settings:
         logs.configure(settings.observability.log_level, process="projector")
         check(settings.database.url)
-        hasty = replace(
-            settings.valkey, connect_timeout_seconds=PURGE_SECONDS, socket_timeout_seconds=PURGE_SECONDS
-        )
+        hasty = replace(settings.valkey, connect_timeout_seconds=PURGE_SECONDS, socket_timeout_seconds=PURGE_SECONDS)
         regions = {region.id: region for region in settings.regions}
         with connect_valkey(settings.valkey) as valkey, connect_valkey(hasty) as cache:
             runner.run(

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from projections import generations
+from projections.connections import open_engine
 from projections.registry import PROJECTIONS
-from projections.runner import open_engine
 from tests.projections.history import History
 
 

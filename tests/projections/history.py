@@ -19,7 +19,7 @@ from projections.log import Logged
 from projections.projection import Projection
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-CUSTOMER, RESTAURANT, DRIVER = (UUID(int=n) for n in (1, 2, 3))
+CUSTOMER, RESTAURANT, DRIVER, OFFER = (UUID(int=n) for n in (1, 2, 3, 500))
 _MAPPER = JSONMapper()
 _STORE = """
 INSERT INTO events (position, originator_id, originator_version, topic, state, event_id, recorded_at, actor_type, hash)
@@ -77,7 +77,7 @@ class History:
         return self.position
 
 
-def placed(**changes: Any) -> order.Placed:
+def placed(**changes: Any) -> order.Placed:  # noqa: ANN401 - fields of the event
     fields: dict[str, Any] = {
         "customer_id": CUSTOMER,
         "customer_name": "Ana Sousa",
@@ -86,7 +86,9 @@ def placed(**changes: Any) -> order.Placed:
         "restaurant_name": "Casa Guedes",
         "restaurant_position": Position(lat=41.145, lon=-8.605),
         "lines": (
-            order.Line(item_id=UUID(int=77), name="Sande", unit_price_minor=550, quantity=2, total_minor=1100, notes="hot"),
+            order.Line(
+                item_id=UUID(int=77), name="Sande", unit_price_minor=550, quantity=2, total_minor=1100, notes="hot"
+            ),
         ),
         "price": Price(
             currency="EUR",
@@ -105,7 +107,7 @@ def placed(**changes: Any) -> order.Placed:
     return order.Placed(**(fields | changes))
 
 
-def offered(driver_id: UUID = DRIVER, *, offer_id: UUID = UUID(int=500), sequence: int = 1) -> order.DriverOffered:
+def offered(driver_id: UUID = DRIVER, *, offer_id: UUID = OFFER, sequence: int = 1) -> order.DriverOffered:
     return order.DriverOffered(
         offer_id=offer_id,
         driver_id=driver_id,
@@ -119,7 +121,7 @@ def offered(driver_id: UUID = DRIVER, *, offer_id: UUID = UUID(int=500), sequenc
     )
 
 
-def assigned(driver_id: UUID = DRIVER, *, offer_id: UUID = UUID(int=500)) -> order.DriverAssigned:
+def assigned(driver_id: UUID = DRIVER, *, offer_id: UUID = OFFER) -> order.DriverAssigned:
     return order.DriverAssigned(offer_id=offer_id, driver_id=driver_id, driver_name="Rui Costa")
 
 
@@ -146,7 +148,7 @@ def whole_order(driver_id: UUID = DRIVER) -> tuple[Event, ...]:
     )
 
 
-def joined(**changes: Any) -> driver.Registered:
+def joined(**changes: Any) -> driver.Registered:  # noqa: ANN401 - fields of the event
     fields: dict[str, Any] = {
         "name": "Rui Costa",
         "phone": "+351900000000",
@@ -158,7 +160,7 @@ def joined(**changes: Any) -> driver.Registered:
     return driver.Registered(**(fields | changes))
 
 
-def founded(**changes: Any) -> restaurant.Registered:
+def founded(**changes: Any) -> restaurant.Registered:  # noqa: ANN401 - fields of the event
     fields: dict[str, Any] = {
         "name": "Casa Guedes",
         "region": "porto",
@@ -178,6 +180,4 @@ def dish(item_id: UUID, name: str = "Sande", price_minor: int = 550) -> restaura
     )
 
 
-CANCELLED = order.Cancelled(
-    by=Role.CUSTOMER, reason="too slow", cost_bearer=order.CostBearer.CUSTOMER, refund_minor=0
-)
+CANCELLED = order.Cancelled(by=Role.CUSTOMER, reason="too slow", cost_bearer=order.CostBearer.CUSTOMER, refund_minor=0)

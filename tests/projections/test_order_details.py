@@ -112,9 +112,7 @@ def test_a_revised_eta_comes_with_its_parts(connection: Connection, history: His
         total_seconds=800.0,
     )
     eta_at = NOON + timedelta(seconds=800)
-    details = shown(
-        connection, history, placed(), order.EtaRevised(eta_at=eta_at, confidence=0.8, breakdown=parts)
-    )
+    details = shown(connection, history, placed(), order.EtaRevised(eta_at=eta_at, confidence=0.8, breakdown=parts))
     assert (details.eta_at, details.eta_confidence, details.eta_breakdown) == (eta_at, 0.8, parts)
 
 

@@ -12,10 +12,13 @@ from sqlalchemy.exc import ProgrammingError
 
 from domain.order import events as order
 from projections import generations, order_details, order_timeline, order_totals, positions, runner
+from projections.connections import driver
+from projections.lanes import Limits
 from projections.log import Logged
 from projections.positions import Progress
 from projections.projection import Follower, Projection
 from projections.rows import insert
+from projections.runner import DEFAULT_LIMITS
 from tests.projections.history import History, placed, whole_order
 from tests.waiting import eventually
 
@@ -47,28 +50,42 @@ class Fragile:
             raise ValueError("cannot fold this")
 
 
-type Start = Callable[..., AbstractContextManager[threading.Event]]
+class Running:
+    """A projector in a thread."""
+
+    def __init__(
+        self, url: str, projections: Sequence[Projection], followers: Sequence[Follower], limits: Limits
+    ) -> None:
+        self.stopping, self.leads = threading.Event(), threading.Event()
+        self.thread = threading.Thread(
+            target=runner.run,
+            args=(url, projections, followers),
+            kwargs={"stopping": self.stopping, "on_lead": self.leads.set, "limits": limits},
+        )
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.thread.join(5)
+        assert not self.thread.is_alive(), "drains within seconds"
+
+
+type Start = Callable[..., AbstractContextManager[Running]]
 
 
 @pytest.fixture
 def start(postgres_url: str) -> Start:
-    """Run a projector in a thread for as long as the block lasts; gives the event that says it leads."""
+    """Run a projector for as long as the block lasts."""
 
     @contextmanager
-    def running(projections: Sequence[Projection], followers: Sequence[Follower] = ()) -> Iterator[threading.Event]:
-        stopping, leads = threading.Event(), threading.Event()
-        thread = threading.Thread(
-            target=runner.run,
-            args=(postgres_url, projections, followers),
-            kwargs={"stopping": stopping, "on_lead": leads.set},
-        )
-        thread.start()
+    def running(
+        projections: Sequence[Projection], followers: Sequence[Follower] = (), limits: Limits = DEFAULT_LIMITS
+    ) -> Iterator[Running]:
+        projector = Running(postgres_url, projections, followers, limits)
         try:
-            yield leads
+            yield projector
         finally:
-            stopping.set()
-            thread.join(5)
-            assert not thread.is_alive(), "drains within seconds"
+            projector.stop()
 
     return running
 
@@ -80,8 +97,15 @@ def look(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def progress(look: Connection, name: str) -> Progress | None:
-    return next((row for row in positions.progress(look) if row.name == name), None)
+def progress(look: Connection, name: str) -> Progress:
+    return next(row for row in positions.progress(look) if row.name == name)
+
+
+def stopped(look: Connection, name: str) -> Progress:
+    def found() -> list[Progress]:
+        return [row for row in positions.progress(look) if row.name == name and row.state == "stopped"]
+
+    return eventually(found)[0]
 
 
 def reached(look: Connection, position: int, *names: str) -> None:
@@ -125,24 +149,38 @@ def test_a_restart_goes_on_where_it_was(start: Start, look: Connection, engine: 
     assert seen(look) == list(range(1, 27))
 
 
-def test_the_standby_takes_over_when_the_leader_goes(
+def test_the_standby_takes_over_when_the_leader_ends(
     start: Start, look: Connection, engine: Engine, history: History
 ) -> None:
     projection = Projection("seen", METADATA, fold_seen)
-    with engine.connect() as writer:
-        with start([projection]) as first:
-            assert first.wait(5)
-            with start([projection]) as second:
-                history.tell(ORDER, *whole_order())
-                history.store(writer)
-                reached(look, 13, "seen")
-                assert not second.is_set()
+    with engine.connect() as writer, start([projection]) as first:
+        assert first.leads.wait(5)
+        with start([projection]) as second:
+            history.tell(ORDER, *whole_order())
+            history.store(writer)
+            reached(look, 13, "seen")
+            assert not second.leads.is_set()
+            first.stop()
+            assert second.leads.wait(5)
+            history.tell(OTHER, *whole_order())
+            history.store(writer)
+            reached(look, 26, "seen")
+    assert seen(look) == list(range(1, 27))
+
+
+def test_a_leader_that_loses_its_lock_leaves_no_gap(
+    start: Start, look: Connection, engine: Engine, history: History
+) -> None:
+    projection = Projection("seen", METADATA, fold_seen)
+    with engine.connect() as writer, start([projection]) as first, start([projection]) as second:
+        eventually(lambda: first.leads.is_set() or second.leads.is_set())
+        for number in range(200, 230):
+            if number % 10 == 5:
                 kill_leader(look)
-                assert second.wait(5) or first.is_set()
-                history.tell(OTHER, *whole_order())
-                history.store(writer)
-                reached(look, 26, "seen")
-        assert seen(look) == list(range(1, 27))
+            history.tell(UUID(int=number), *whole_order())
+            history.store(writer)
+        reached(look, history.position, "seen")
+    assert seen(look) == list(range(1, history.position + 1))
 
 
 def kill_leader(look: Connection) -> None:
@@ -163,7 +201,7 @@ def test_a_lost_lane_comes_back(start: Start, look: Connection, engine: Engine, 
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE application_name = 'tiffin projector' AND datname = current_database() "
             "AND pid NOT IN (pg_backend_pid(), %s)",
-            (writer.connection.driver_connection.info.backend_pid,),  # type: ignore[union-attr]
+            (driver(writer).info.backend_pid,),
         )
         history.tell(OTHER, *whole_order())
         history.store(writer)
@@ -180,9 +218,9 @@ def test_a_failing_event_stops_its_projection_alone(
         history.store(writer)
         with start([Projection("seen", METADATA, fragile), *REAL]):
             reached(look, 13, "order_details", "order_timeline", "order_totals")
-            stopped = eventually(lambda: (row := progress(look, "seen")) and row.state == "stopped" and row)
-            assert (stopped.position, stopped.lag_events) == (7, 6)
-            assert stopped.error == "event 8 (order.driver_arrived): ValueError: cannot fold this"
+            halted = stopped(look, "seen")
+            assert (halted.position, halted.lag_events) == (7, 6)
+            assert halted.error == "event 8 (order.driver_arrived): ValueError: cannot fold this"
             history.tell(OTHER, *whole_order())
             history.store(writer)
             reached(look, 26, "order_details", "order_timeline", "order_totals")
@@ -193,7 +231,6 @@ def test_a_failing_event_stops_its_projection_alone(
             reached(look, 26, "seen")
         assert seen(look) == list(range(1, 27))
         mended = progress(look, "seen")
-        assert mended is not None
         assert (mended.state, mended.error) == ("live", None)
 
 
@@ -210,33 +247,26 @@ def test_an_unreadable_event_stops_with_its_reason(
                 "actor_type, hash) VALUES (14, gen_random_uuid(), 1, 'order.from_the_future', '{}', gen_random_uuid(), "
                 "now(), 'system', '')"
             )
-            stopped = eventually(lambda: (row := progress(look, "order_details")) and row.state == "stopped" and row)
-            assert stopped.position == 13
-            assert "order.from_the_future" in (stopped.error or "")
+            halted = stopped(look, "order_details")
+            assert halted.position == 13
+            assert "order.from_the_future" in (halted.error or "")
 
 
-def test_a_laggard_catches_up_alone(
-    start: Start, look: Connection, engine: Engine, history: History, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("projections.runner.NEAR", 5)
-    monkeypatch.setattr("projections.lanes.NEAR", 5)
-    monkeypatch.setattr("projections.lanes.BATCH", 10)
+def test_a_laggard_catches_up_alone(start: Start, look: Connection, engine: Engine, history: History) -> None:
     with engine.connect() as writer:
         for number in range(20):
             history.tell(UUID(int=number), *whole_order())
         history.store(writer)
         with start(REAL):
             reached(look, 260, "order_details", "order_timeline", "order_totals")
-        with start([Projection("seen", METADATA, fold_seen), *REAL]):
+        with start([Projection("seen", METADATA, fold_seen), *REAL], limits=Limits(batch=10, near=5)):
             history.tell(UUID(int=1_000), *whole_order())
             history.store(writer)
             reached(look, 273, "seen", "order_details", "order_timeline", "order_totals")
     assert seen(look) == list(range(1, 274))
 
 
-def test_a_rebuild_takes_the_live_ones_place(
-    start: Start, look: Connection, engine: Engine, history: History
-) -> None:
+def test_a_rebuild_takes_the_live_ones_place(start: Start, look: Connection, engine: Engine, history: History) -> None:
     told: list[tuple[int, int]] = []
     with engine.connect() as writer:
         history.tell(ORDER, *whole_order())
@@ -253,7 +283,6 @@ def test_a_rebuild_takes_the_live_ones_place(
             reached(look, 26, "order_details")
             assert order_details.get(look, OTHER)
     row = progress(look, "order_details")
-    assert row is not None
     assert (row.generation, row.state) == (2, "live")
     with pytest.raises(ProgrammingError):
         look.exec_driver_sql("SELECT * FROM order_details_1.orders")
@@ -306,6 +335,38 @@ class Remembering:
         self.at = 0
 
 
+def test_a_stopped_projection_tries_again_by_itself(
+    start: Start, look: Connection, engine: Engine, history: History
+) -> None:
+    fragile = Fragile(8)
+    with engine.connect() as writer:
+        history.tell(ORDER, *whole_order())
+        history.store(writer)
+        with start([Projection("seen", METADATA, fragile), *REAL], limits=Limits(stopped_seconds=0.1)):
+            stopped(look, "seen")
+            fragile.position = None
+            reached(look, 13, "seen")
+    assert seen(look) == list(range(1, 14))
+
+
+def test_a_refused_statement_stops_its_projection_with_the_servers_words(
+    start: Start, look: Connection, engine: Engine, history: History
+) -> None:
+    with engine.connect() as writer:
+        history.tell(ORDER, *whole_order())
+        history.store(writer)
+        with start([Projection("seen", METADATA, fold_twice), *REAL]):
+            reached(look, 13, "order_details", "order_timeline", "order_totals")
+            halted = stopped(look, "seen")
+            assert halted.position == 0
+            assert "UniqueViolation" in (halted.error or "")
+
+
+def fold_twice(connection: Connection, batch: Sequence[Logged]) -> None:
+    fold_seen(connection, batch)
+    fold_seen(connection, batch)
+
+
 def test_a_follower_gets_every_event_and_survives_its_servers_absence(
     start: Start, look: Connection, engine: Engine, history: History
 ) -> None:
@@ -333,6 +394,6 @@ def test_a_follower_that_fails_says_why_and_the_others_go_on(
         history.tell(ORDER, *whole_order())
         history.store(writer)
         with start(REAL, [follower]):
-            stopped = eventually(lambda: (row := progress(look, "remembering")) and row.state == "stopped" and row)
-            assert stopped.error == "KeyError: 'missing'"
+            halted = stopped(look, "remembering")
+            assert halted.error == "KeyError: 'missing'"
             reached(look, 13, "order_details")

@@ -1,0 +1,29 @@
+"""Orders by customer, by restaurant and by driver, support's search, the offers that stand and what drivers earned."""
+
+from projections.order_lists.fold import PROJECTION
+from projections.order_lists.queries import (
+    by_customer,
+    by_driver,
+    by_restaurant,
+    earnings_since,
+    offers_for,
+    search,
+    status_breakdown,
+)
+from projections.order_lists.results import Earnings, ItemSummary, OfferView, OrderSummary, StatusCount
+
+__all__ = [
+    "PROJECTION",
+    "Earnings",
+    "ItemSummary",
+    "OfferView",
+    "OrderSummary",
+    "StatusCount",
+    "by_customer",
+    "by_driver",
+    "by_restaurant",
+    "earnings_since",
+    "offers_for",
+    "search",
+    "status_breakdown",
+]

@@ -1,0 +1,146 @@
+"""Pages of orders, newest first, and what stands beside them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal_column, select, tuple_
+
+from domain.order.state import Status
+from projections.order_lists.results import Earnings, OfferView, OrderSummary, StatusCount
+from projections.order_lists.tables import EARNINGS, OFFERS, ORDERS, WORDS
+from projections.paging import Page, cut, read_cursor
+from projections.results import shown
+
+
+def by_customer(
+    c: Connection,
+    customer_id: UUID,
+    *,
+    status: Status | None = None,
+    since: datetime | None = None,
+    before: str | None = None,
+    limit: int = 20,
+) -> Page[OrderSummary]:
+    """A customer's orders, newest first. `before` is a page's `next_cursor`; a bad one raises InvalidInput."""
+    wanted = [ORDERS.c.customer_id == customer_id]
+    return _page(c, wanted, status=status, placed_from=since, before=before, limit=limit)
+
+
+def by_restaurant(
+    c: Connection, restaurant_id: UUID, *, open_only: bool = False, before: str | None = None, limit: int = 20
+) -> Page[OrderSummary]:
+    """A restaurant's orders, newest first; its work list with `open_only`."""
+    wanted = [ORDERS.c.restaurant_id == restaurant_id]
+    return _page(c, wanted, open_only=open_only, before=before, limit=limit)
+
+
+def by_driver(
+    c: Connection, driver_id: UUID, *, open_only: bool = False, before: str | None = None, limit: int = 20
+) -> Page[OrderSummary]:
+    """The orders that a driver was last assigned to, newest first; those carried now with `open_only`."""
+    wanted = [ORDERS.c.driver_id == driver_id]
+    return _page(c, wanted, open_only=open_only, before=before, limit=limit)
+
+
+def search(
+    c: Connection,
+    *,
+    status: Status | None = None,
+    customer_id: UUID | None = None,
+    restaurant_id: UUID | None = None,
+    driver_id: UUID | None = None,
+    placed_from: datetime | None = None,
+    placed_to: datetime | None = None,
+    text: str | None = None,
+    before: str | None = None,
+    limit: int = 20,
+) -> Page[OrderSummary]:
+    """Support's search, newest first. `text` is an order's id, or beginnings of words in the two names."""
+    keys = {"customer_id": customer_id, "restaurant_id": restaurant_id, "driver_id": driver_id}
+    wanted = [ORDERS.c[name] == key for name, key in keys.items() if key is not None]
+    if placed_to is not None:
+        wanted.append(ORDERS.c.placed_at < placed_to)
+    if text is not None and text.strip():
+        wanted.append(_mentions(text))
+    return _page(c, wanted, status=status, placed_from=placed_from, before=before, limit=limit)
+
+
+def offers_for(c: Connection, driver_id: UUID, *, now: datetime | None = None) -> list[OfferView]:
+    """The offers that await a driver's answer, the first to expire first; with `now`, only those not expired."""
+    shared = [ORDERS.c[name] for name in OfferView.__struct_fields__ if name not in OFFERS.c]
+    query = (
+        select(OFFERS, *shared)
+        .join_from(OFFERS, ORDERS, OFFERS.c.order_id == ORDERS.c.order_id)
+        .where(OFFERS.c.driver_id == driver_id)
+        .order_by(OFFERS.c.expires_at)
+    )
+    if now is not None:
+        query = query.where(OFFERS.c.expires_at > now)
+    return [shown(OfferView, row) for row in c.execute(query).mappings()]
+
+
+def status_breakdown(c: Connection, customer_id: UUID, since: datetime) -> list[StatusCount]:
+    """Count a customer's orders placed since then by status."""
+    query = (
+        select(
+            ORDERS.c.status,
+            ORDERS.c.currency,
+            func.count().label("orders"),
+            func.sum(ORDERS.c.total_minor).cast(BigInteger).label("total_minor"),
+        )
+        .where(ORDERS.c.customer_id == customer_id, ORDERS.c.placed_at >= since)
+        .group_by(ORDERS.c.status, ORDERS.c.currency)
+        .order_by(ORDERS.c.status, ORDERS.c.currency)
+    )
+    return [shown(StatusCount, row) for row in c.execute(query).mappings()]
+
+
+def earnings_since(c: Connection, driver_id: UUID, since: datetime, *, until: datetime | None = None) -> list[Earnings]:
+    """Sum up what a driver earned from `since` to before `until`; empty when nothing was delivered."""
+    query = (
+        select(
+            EARNINGS.c.currency,
+            func.count().label("deliveries"),
+            func.sum(EARNINGS.c.fee_minor).cast(BigInteger).label("fee_minor"),
+            func.sum(EARNINGS.c.tip_minor).cast(BigInteger).label("tip_minor"),
+        )
+        .where(EARNINGS.c.driver_id == driver_id, EARNINGS.c.finished_at >= since)
+        .group_by(EARNINGS.c.currency)
+        .order_by(EARNINGS.c.currency)
+    )
+    if until is not None:
+        query = query.where(EARNINGS.c.finished_at < until)
+    return [shown(Earnings, row) for row in c.execute(query).mappings()]
+
+
+def _page(
+    c: Connection,
+    wanted: list[ColumnElement[bool]],
+    *,
+    status: Status | None = None,
+    open_only: bool = False,
+    placed_from: datetime | None = None,
+    before: str | None,
+    limit: int,
+) -> Page[OrderSummary]:
+    if status is not None:
+        wanted.append(ORDERS.c.status == status.value)
+    if open_only:
+        wanted.append(ORDERS.c.open)
+    if placed_from is not None:
+        wanted.append(ORDERS.c.placed_at >= placed_from)
+    if before is not None:
+        placed_at, order_id = read_cursor(before, tuple[datetime, UUID])
+        wanted.append(tuple_(ORDERS.c.placed_at, ORDERS.c.order_id) < tuple_(placed_at, order_id))
+    newest_first = select(ORDERS).where(*wanted).order_by(ORDERS.c.placed_at.desc(), ORDERS.c.order_id.desc())
+    rows = c.execute(newest_first.limit(limit + 1)).mappings()
+    return cut([shown(OrderSummary, row) for row in rows], limit, "placed_at", "order_id")
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    try:
+        return ORDERS.c.order_id == UUID(text.strip())
+    except ValueError:
+        words = "".join(char if char.isalnum() else " " for char in text).split()
+        query = " & ".join(f"{word}:*" for word in words)
+        return WORDS.op("@@")(func.to_tsquery(literal_column("'simple'"), query))
