@@ -1,18 +1,21 @@
 """From confirmation to an assigned driver, through real worker processes; and what dies on the way is made good."""
 
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
 import psycopg
 import pytest
+import redis
 from msgspec.structs import replace
 
 from application import commands
-from application.settings import Settings
+from application.engines import valkey
+from application.settings import Settings, ValkeySettings
 from domain.event import Role
 from domain.order import DriverOffered
 from tests.application.reactions.town import HASTY, PATIENT, Town, town
@@ -105,6 +108,27 @@ def test_an_emptied_valkey_loses_nothing(patient: Town) -> None:
     assert offered_to == set(drivers)
 
 
+def test_orders_confirmed_while_valkey_is_away_are_matched_by_the_next_server(
+    settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "valkey"
+    own = replace(settings, valkey=ValkeySettings(url=valkey.start(folder), socket_timeout_seconds=1.0))
+    try:
+        with town(own, PATIENT, tmp_path) as place, place.processes("follower", "worker"):
+            near = place.driver(metres_away=300.0)
+            assert place.offered(place.confirm())[1] == near
+            far = place.driver(metres_away=900.0)
+            valkey.stop(folder)
+            order_id = place.confirm()
+            shutil.rmtree(folder / "appendonlydir")
+            eventually(lambda: _tried(place, order_id), what="the follower has tried to tell")
+            assert valkey.start(folder) == own.valkey.url
+            with _pinging(place):
+                assert place.offered(order_id, seconds=30.0)[1] == far
+    finally:
+        valkey.stop(folder)
+
+
 def test_silence_takes_orders_away_until_pick_up(hasty: Town) -> None:
     near = hasty.driver(metres_away=300.0)
     with hasty.processes("follower", "worker"):
@@ -156,6 +180,10 @@ def _begun(place: Town, order_id: UUID) -> bool:
     return any(attempts for *_, attempts in place.rows(order_id, MATCHING))
 
 
+def _tried(place: Town, order_id: UUID) -> bool:
+    return _told(place, order_id) or _begun(place, order_id)
+
+
 def _told(place: Town, order_id: UUID) -> bool:
     statement = "SELECT enqueued_at IS NOT NULL FROM reactions WHERE stream_id = %(key)s AND actor_name = %(actor)s"
     return place.tiffin.side.run(statement, {"key": order_id, "actor": MATCHING}) == [(True,)]
@@ -168,7 +196,8 @@ def _pinging(place: Town, *driver_ids: UUID) -> Iterator[None]:
 
     def ping() -> None:
         while not stopping.wait(0.2):
-            place.ping(*(driver_ids or tuple(place.drivers)))
+            with suppress(redis.RedisError):
+                place.ping(*(driver_ids or tuple(place.drivers)))
 
     thread = threading.Thread(target=ping)
     thread.start()
