@@ -68,10 +68,11 @@ def create_app(settings: Settings | None = None, wiring: Wiring = open_tiffin) -
         if not isinstance(app, Api):
             raise TypeError("the lifespan belongs to Api")
         async with open_services(settings, executor, wiring) as app.services:
-            try:
-                yield
-            finally:
-                await app.services.drain.finish(settings.api.drain_seconds)
+            with app.services.drain.on_signals():
+                try:
+                    yield
+                finally:
+                    await app.services.drain.finish(settings.api.drain_seconds)
 
     logs.configure(settings.observability.log_level, process="api")
     return Api(

@@ -1,6 +1,11 @@
 """How a process ends: streams are told, running requests finish, nothing waits for ever."""
 
 import asyncio
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 
 class Drain:
@@ -33,3 +38,29 @@ class Drain:
         except TimeoutError:
             return False
         return True
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Begin as soon as SIGTERM or SIGINT arrives.
+
+        The server waits for open connections before it ends the lifespan, so streams would never hear of it there. The
+        loop has its own handler for these signals, which it is woken for through a file descriptor: ours goes beside it.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+        def begin(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(self.begun.set)
+            if callable(known := before[signal.Signals(number)]):
+                known(number, frame)
+
+        for number in before:
+            signal.signal(number, begin)
+        try:
+            yield
+        finally:
+            for number, known in before.items():
+                signal.signal(number, known)
