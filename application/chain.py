@@ -1,8 +1,8 @@
 """The log's hash chain, computed again: whoever holds the events can tell that none was changed, added or left out.
 
-Each event's hash is SHA-256 over the hash before it and every column of the event, in the encoding that the SQL function
-`link` calls version 1: PostgreSQL's binary row format, which is the count of columns, then for each the type's OID, the
-length and the bytes (length -1: NULL). Texts are UTF-8, times microseconds since 2000-01-01 UTC.
+Each event's hash is SHA-256 over the hash before it and every column of the event, in the encoding that the SQL
+function `link` calls version 1: PostgreSQL's binary row format, which is the count of columns, then for each the type's
+OID, the length and the bytes (length -1: NULL). Texts are UTF-8, times microseconds since 2000-01-01 UTC.
 """
 
 from collections.abc import Iterable

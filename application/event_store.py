@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
+import psycopg
 from eventsourcing.application import (
     AggregateNotFoundError,
     Application,
@@ -89,8 +90,8 @@ class StoreApplication(Application[UUID]):
         """Take one after an append; the append stands whether this works or not."""
         try:
             super().take_snapshot(aggregate_id, version, projector_func)
-        except StoreBusy:
-            logger.warning("no snapshot of %s at version %s: the store is busy", aggregate_id, version)
+        except (StoreBusy, psycopg.Error):
+            logger.warning("no snapshot of %s at version %s", aggregate_id, version, exc_info=True)
 
 
 class LibraryStore:

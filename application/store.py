@@ -15,9 +15,14 @@ class Versioned(Protocol):
     """What every aggregate's state has."""
 
     @property
-    def id(self) -> UUID: ...
+    def id(self) -> UUID:
+        """The stream."""
+        ...
+
     @property
-    def version(self) -> int: ...
+    def version(self) -> int:
+        """The version of the last event folded in."""
+        ...
 
 
 class Kind[S: Versioned](msgspec.Struct, frozen=True):

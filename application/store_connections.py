@@ -95,10 +95,12 @@ class StoreConnections:
                 raise StoreBusy if lost is None else unanswered from error
             try:
                 return _run(connection, statement, values())
-            except psycopg.OperationalError as error:
-                if not connection.closed:
+            except psycopg.Error as error:
+                if not connection.closed and isinstance(error, psycopg.OperationalError):
                     # The server refused and says so, having waited too long: it rolled back.
                     raise StoreBusy if lost is None else unanswered from error
+                if not connection.closed:
+                    raise
                 lost = error
             finally:
                 self._pool.putconn(connection)
