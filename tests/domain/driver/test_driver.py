@@ -53,8 +53,17 @@ def test_register_refused(field: str, value: object) -> None:
     when(driver.register, **facts(**{field: value})).then_refused(InvalidInput, field=field)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("capacity", 1), ("capacity", 10), ("earnings_goal", 0), ("earnings_goal", 1_000)]
+)
+def test_register_to_the_limits(field: str, value: int) -> None:
+    (registered,) = when(driver.register, **facts(**{field: value})).decide()
+    assert getattr(registered, field) == value
+
+
 def test_a_new_driver_is_off_shift() -> None:
     new = a_driver(OFF)
+    assert not new.silent
     assert (new.name, new.region, new.capacity) == ("Anna Alves", "porto", 2)
     assert driver.duty(new) == "off_shift"
 

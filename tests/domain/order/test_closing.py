@@ -174,7 +174,8 @@ def test_request_review_quiet() -> None:
 
 def test_add_note_whatever_the_state() -> None:
     for history in (PLACED, PICKED_UP, CANCELLED, COMPLETED):
-        given(history).when(order.add_note, text="called, no answer").then(order.NoteAdded(text="called, no answer"))
+        for text in ("called, no answer", "x" * 4_000):
+            given(history).when(order.add_note, text=text).then(order.NoteAdded(text=text))
 
 
 @pytest.mark.parametrize("text", ["", " \n", "x" * 4_001])

@@ -20,8 +20,9 @@ from tests.domain.order.histories import (
 from tests.domain.scenario import NOON
 
 
-def test_confirm() -> None:
-    given(PLACED).when(order.confirm, prep_seconds=600).then(order.Confirmed(prep_seconds=600))
+@pytest.mark.parametrize("prep_seconds", [0, 600, 86_400])
+def test_confirm(prep_seconds: int) -> None:
+    given(PLACED).when(order.confirm, prep_seconds=prep_seconds).then(order.Confirmed(prep_seconds=prep_seconds))
 
 
 def test_confirm_sets_the_restaurants_own_estimate() -> None:

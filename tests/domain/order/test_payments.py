@@ -65,6 +65,12 @@ def test_record_capture_refused_beyond_what_is_held(amount_minor: int) -> None:
     )
 
 
+def test_record_capture_of_less_than_is_held_even_of_nothing() -> None:
+    given(DELIVERED).when(order.record_capture, amount_minor=0).then(
+        order.PaymentCaptured(payment_id="pay_1", amount_minor=0)
+    )
+
+
 def test_record_capture_quiet() -> None:
     given(CAPTURED).when(order.record_capture, amount_minor=TOTAL).then_quiet()
 

@@ -57,6 +57,9 @@ def test_a_placed_order_begins_idle_and_is_due_as_promised() -> None:
     assert (placed.status, placed.dispatch) == (order.Status.PLACED, order.DispatchStatus.IDLE)
     assert placed.placed_at == NOON
     assert placed.eta_at == placed.promised_at == NOON + timedelta(minutes=40)
+    assert placed.eta_confidence is None
+    later = (placed.confirmed_at, placed.ready_at, placed.picked_up_at, placed.delivered_at)
+    assert later == (None, None, None, None)
 
 
 def test_refuses_while_the_restaurant_is_closed() -> None:

@@ -46,6 +46,14 @@ def test_register_refused(field: str, value: object) -> None:
     when(restaurant.register, **facts(REGISTERED, **{field: value})).then_refused(InvalidInput, field=field)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("prep_seconds", 0), ("prep_seconds", 86_400), ("delivery_radius_m", 100_000.0)]
+)
+def test_register_to_the_limits(field: str, value: float) -> None:
+    (registered,) = when(restaurant.register, **facts(REGISTERED, **{field: value})).decide()
+    assert getattr(registered, field) == value
+
+
 def test_a_new_restaurant_is_closed_and_serves_nothing() -> None:
     new = kitchen(REGISTERED)
     assert restaurant.opening(new, NOON) == "closed"
@@ -118,8 +126,9 @@ def test_opening_and_closing_end_a_pause(event: Event) -> None:
     assert kitchen(*OPEN, PAUSED, event).paused_until is None
 
 
-def test_add_item() -> None:
-    tea = dish(UNKNOWN, "Tea", 150)
+@pytest.mark.parametrize("price_minor", [0, 150, 10_000_000])
+def test_add_item(price_minor: int) -> None:
+    tea = dish(UNKNOWN, "Tea", price_minor)
     given(*MENU).when(restaurant.add_item, **facts(tea)).then(tea)
 
 
