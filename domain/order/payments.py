@@ -18,7 +18,7 @@ from domain.order.state import OVER, Order, Payment, PaymentStatus, Status
 
 
 def record_capture(order: Order, *, amount_minor: int) -> list[Event]:
-    """Note that the card was charged: after delivery, or for a cancellation the customer bears.
+    """Note that the card was charged: after delivery, or what the customer bears of a cancellation.
 
     Raises IllegalTransition, InvalidInput.
     """
@@ -27,8 +27,9 @@ def record_capture(order: Order, *, amount_minor: int) -> list[Event]:
         return []
     if not _is_held(payment) or order.status not in OVER or order.status is Status.REJECTED:
         raise IllegalTransition("charged", status=order.status)
-    if not 0 <= amount_minor <= payment.amount_minor:
-        raise InvalidInput("amount_minor", f"At most the {payment.amount_minor} held can be charged.")
+    owed_minor = payment.amount_minor - order.refund_minor
+    if not 0 <= amount_minor <= owed_minor:
+        raise InvalidInput("amount_minor", f"At most the {owed_minor} owed can be charged.")
     return [PaymentCaptured(payment_id=payment.payment_id, amount_minor=amount_minor)]
 
 

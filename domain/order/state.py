@@ -98,6 +98,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     picked_up_at: datetime | None = None
     delivered_at: datetime | None = None
     payment: Payment = Payment()
+    refund_minor: int = 0
+    """What the customer is not charged, or gets back, of a cancelled order."""
     round: int = 0
     """Rounds of offers begun."""
     round_over: bool = False
@@ -193,9 +195,10 @@ _KITCHEN: dict[type[Event], _Changes] = {
     },
     events.Completed: lambda *_: {"status": Status.COMPLETED},
     events.Rejected: lambda *_: {"status": Status.REJECTED},
-    events.Cancelled: lambda *_: {
+    events.Cancelled: lambda _, event, __: {
         "status": Status.CANCELLED,
         "dispatch": DispatchStatus.IDLE,
+        "refund_minor": event.refund_minor,
         **_NO_OFFER,
         **_NO_DRIVER,
     },

@@ -2,7 +2,7 @@ import pytest
 
 from domain import order
 from domain.errors import InvalidInput
-from domain.event import Event
+from domain.event import Event, Role
 from domain.order import PaymentOperation, PaymentStatus
 from tests.domain.order.histories import (
     CANCELLED,
@@ -48,7 +48,15 @@ def test_the_order_knows_where_its_money_is(
     assert (payment.failed is not None) == (status is PaymentStatus.FAILED)
 
 
-@pytest.mark.parametrize("history", [DELIVERED, CANCELLED, (*DELIVERED, failed(PaymentOperation.CAPTURE))])
+CANCELLED_AT_THEIR_COST = (
+    *PLACED,
+    order.Cancelled(by=Role.SUPPORT, reason="prank", cost_bearer=order.CostBearer.CUSTOMER, refund_minor=0),
+)
+
+
+@pytest.mark.parametrize(
+    "history", [DELIVERED, CANCELLED_AT_THEIR_COST, (*DELIVERED, failed(PaymentOperation.CAPTURE))]
+)
 def test_record_capture(history: tuple[Event, ...]) -> None:
     given(history).when(order.record_capture, amount_minor=TOTAL).then(CAPTURE)
 
@@ -63,6 +71,10 @@ def test_record_capture_refused_beyond_what_is_held(amount_minor: int) -> None:
     given(DELIVERED).when(order.record_capture, amount_minor=amount_minor).then_refused(
         InvalidInput, field="amount_minor"
     )
+
+
+def test_record_capture_refused_for_what_a_cancellation_gives_back() -> None:
+    given(CANCELLED).when(order.record_capture, amount_minor=1).then_refused(InvalidInput, field="amount_minor")
 
 
 def test_record_capture_of_less_than_is_held_even_of_nothing() -> None:
