@@ -94,8 +94,9 @@ class PostgresRecorder(LogRecorder):
             packed = packed or pack(saves, save_oid=self._connections.save_oid)
             return packed, _integer(wait_ms)
 
+        queues = any(save.events or save.idempotency is not None for save in saves)
         # Sent again after a lost connection, the same event ids or the same key are found: nothing is appended twice.
-        return [_outcome(row) for row in self._connections.append(APPEND, parameters)]
+        return [_outcome(row) for row in self._connections.append(APPEND, parameters, queues=queues)]
 
     def answered(self, idempotency: Idempotency) -> Receipt | None:
         """What the key answered within its 24 h, if it did. Raises KeyReused."""

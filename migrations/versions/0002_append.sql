@@ -66,6 +66,7 @@ DECLARE
     head bigint;
     chain bytea;
     recorded timestamptz;
+    queues boolean := false;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'append reads under its lock and needs READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
@@ -73,7 +74,10 @@ BEGIN
     PERFORM set_config('lock_timeout', wait_ms::text, true);
     -- What brings no events and stores no answer only closes a reaction: it need not queue, nor wait for the disk,
     -- because a closing that is lost in a crash is merely done again.
-    IF EXISTS (SELECT FROM unnest(saves) AS w WHERE w.key IS NOT NULL OR cardinality(w.event_ids) > 0) THEN
+    FOREACH s IN ARRAY saves LOOP
+        queues := queues OR s.key IS NOT NULL OR cardinality(s.event_ids) > 0;
+    END LOOP;
+    IF queues THEN
         PERFORM pg_advisory_xact_lock(7214002);
     ELSE
         PERFORM set_config('synchronous_commit', 'off', true);
