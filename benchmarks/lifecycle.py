@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import click
 import msgspec
@@ -26,6 +26,7 @@ from application import worlds
 from application.clocks import MachineClock
 from application.settings import read_settings
 from benchmarks.generator import Result, Task
+from benchmarks.processor_time import spent
 from domain.region import Region
 from simulation.percentiles import percentile
 
@@ -84,6 +85,8 @@ def main(
             for client in clients:
                 client.expect(b"ready")
             click.echo(f"Everybody is logged in; {seconds:g} s of load begin.")
+            generators_by_id = {client.pid for client in clients}
+            before = spent(world.settings.data_dir, generators_by_id)
             start = world.start_clock().timestamp() + HEAD_START_SECONDS
             for client in clients:
                 client.say(f"go {start}")
@@ -91,12 +94,17 @@ def main(
                 client.expect(b"placed")
             if not place_only:
                 _drain(world.settings.database.url)
+            after = spent(world.settings.data_dir, generators_by_id)
             for client in clients:
                 client.say("stop")
             results = [client.result() for client in clients]
         events = read_events(world.settings.database.url)
         found = placements(results, seconds) if place_only else lifecycles(results, events, start, seconds, region)
     _print_errors(results)
+    placed = max(1, sum(len(result.placed) for result in results))
+    found["cpu_ms_per_order"] = {
+        kind: round((after[kind] - before.get(kind, 0.0)) * 1_000 / placed, 2) for kind in sorted(after)
+    }
     click.echo(json.dumps(found | {"api_workers": workers, "cores": _cores(), "seconds": seconds}))
 
 
@@ -121,6 +129,11 @@ class Client:
         """End it, whatever it is at."""
         self._process.kill()
         self._process.communicate()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     def say(self, line: str) -> None:
         """Tell it something."""
@@ -148,7 +161,7 @@ class Client:
 
 def lifecycles(
     results: Sequence[Result], events: Sequence[Event], start: float, seconds: float, region: Region
-) -> dict[str, float | int | None]:
+) -> dict[str, Any]:
     """Count what came of the orders. Rates are of what happened between a warm-up and the end of the load."""
     placed = {order_id for result in results for order_id in result.placed}
     warm_up = min(5.0, seconds / 4)
@@ -177,7 +190,7 @@ def lifecycles(
     }
 
 
-def placements(results: Sequence[Result], seconds: float) -> dict[str, float | int | None]:
+def placements(results: Sequence[Result], seconds: float) -> dict[str, Any]:
     """Count the 201s."""
     place = [value for result in results for value in result.place]
     return {
