@@ -26,7 +26,7 @@ TRIES = 3
 CLOSE_SECONDS = 5.0
 QUEUED = 2
 """Appends that one process has at the server at once: one holds the log and one is next. More would take connections
-from loads and only wake each other up: 16 at the server made 2,100 placements/s, 4 made 2,400, 2 made 3,000."""
+from loads and only wake each other up; `python -m benchmarks.appends --at-server N` shows by how much."""
 
 SETTLE = """
     SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),
