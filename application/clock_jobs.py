@@ -13,7 +13,7 @@ from application.bootstrap import Tiffin
 from application.commands import ReportSilent
 from application.context import Context
 from application.execute import execute
-from application.gateways.payments.port import PaymentDeclined, PaymentUnavailable
+from application.gateways.payments.port import PaymentUnavailable
 from application.store import StoreBusy
 from domain.errors import Refusal
 from domain.event import Meta
@@ -55,20 +55,17 @@ def sweep_silent_drivers(tiffin: Tiffin) -> None:
                 log.info("silence not reported", driver_id=str(silent.driver_id), reason=str(refusal))
 
 
-def void_loose_holds(tiffin: Tiffin) -> None:
+def release_loose_holds(tiffin: Tiffin) -> None:
     """Let go of money that is held for orders that were never appended."""
     holds = tiffin.payments.loose_holds(untouched_seconds=LOOSE_SECONDS, limit=LOOSE_AT_ONCE)
     if not holds:
         return
     placed = {row[0] for row in tiffin.side.run(PLACED, {"order_ids": [hold.order_id for hold in holds]})}
     tiffin.payments.vouch([hold.payment_id for hold in holds if hold.order_id in placed])
-    for hold in holds:
-        if hold.order_id not in placed:
-            try:
-                tiffin.payments.void(hold.payment_id, key=f"void:{hold.order_id}")
-                log.info("hold without an order let go", payment_id=hold.payment_id)
-            except PaymentDeclined as refusal:
-                log.warning("hold without an order not let go", payment_id=hold.payment_id, reason=str(refusal))
+    left_behind = [hold.payment_id for hold in holds if hold.order_id not in placed]
+    if left_behind:
+        tiffin.payments.lapse(left_behind)
+        log.info("holds without an order let go", payment_ids=left_behind)
 
 
 def purge(tiffin: Tiffin) -> None:
@@ -80,7 +77,7 @@ def purge(tiffin: Tiffin) -> None:
 
 JOBS = (
     Job(timedelta(seconds=1), sweep_silent_drivers),
-    Job(timedelta(seconds=5), void_loose_holds),
+    Job(timedelta(seconds=5), release_loose_holds),
     Job(timedelta(seconds=60), purge),
 )
 

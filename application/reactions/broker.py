@@ -13,6 +13,8 @@ WORKER_TIMEOUT_MS = 50
 ALWAYS = 1_000_000
 """Out of a million: every fetch looks for workers that died with messages in hand."""
 HEARTBEAT_TIMEOUT_MS = 10_000
+DEAD_MESSAGE_MS = 60_000
+"""A message that failed is of no more use; its row is told again."""
 
 
 class HintBroker(RedisBroker):
@@ -34,6 +36,7 @@ def open_broker(valkey: redis.Redis, *, prefix: str) -> HintBroker:
         middleware=[],
         maintenance_chance=ALWAYS,
         heartbeat_timeout=HEARTBEAT_TIMEOUT_MS,
+        dead_message_ttl=DEAD_MESSAGE_MS,
     )
 
 

@@ -19,7 +19,7 @@ import redis
 
 from application import logs
 from application.bootstrap import Tiffin
-from application.reactions.actors import QUEUES, hint
+from application.reactions.actors import ACTORS, QUEUES, hint
 from application.reactions.broker import HintBroker, waiting
 from application.reactions.regions import StreamRegions
 from application.reactions.rules import OVERTAKEN_BY, RULES, SEARCH, WAKING, WOKEN_AT_ONCE
@@ -156,7 +156,7 @@ class Follower:
         machine_now = clock.machine_now()
         found = connection.execute(DUE, {"now": clock.now(), "machine_now": machine_now, "limit": BATCH}).fetchall()
         self._tell((position, actor_name) for position, actor_name, _ in found if position is not None)
-        next_due = found[-1][2]
+        next_due = next(at for position, _, at in found if position is None)
         wait_seconds = POLL_SECONDS if next_due is None else min(POLL_SECONDS, clock.machine_seconds_until(next_due))
         if self._look_again is not None:
             wait_seconds = min(wait_seconds, max(0.0, (self._look_again - machine_now).total_seconds()))
@@ -178,7 +178,7 @@ class Follower:
             "machine_now": machine_now,
             "told_before": machine_now - LOST_AFTER,
             "told_long_before": machine_now - LOST_AFTER_AT_MOST,
-            "idle_actors": [name for name in _actor_names() if hint(name, ()).queue_name in empty],
+            "idle_actors": [name for name, actor in ACTORS.items() if actor.queue in empty],
             "limit": BATCH,
         }
         lost = [(position, actor_name) for position, actor_name in connection.execute(LOST, values)]
@@ -262,10 +262,6 @@ def _sleep(connection: Connection, seconds: float, stopping: threading.Event) ->
     for _ in connection.notifies(timeout=seconds, stop_after=1):
         pass
     stopping.wait(PAUSE_SECONDS)
-
-
-def _actor_names() -> Iterator[str]:
-    return iter({rule.actor_name for rules in RULES.values() for rule in rules})
 
 
 def _one(row: tuple[Any, ...] | None) -> Any:  # noqa: ANN401 - a column of any type

@@ -150,6 +150,9 @@ class Till:
     def vouch(self, payment_ids: Collection[str]) -> None:
         self.calls += [("vouch", 0) for _ in payment_ids]
 
+    def lapse(self, payment_ids: Collection[str]) -> None:
+        self.calls += [("lapse", 0) for _ in payment_ids]
+
     def _answer(self, what: str, amount_minor: int) -> None:
         self.calls.append((what, amount_minor))
         if self.away:

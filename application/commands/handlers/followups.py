@@ -1,6 +1,6 @@
 """What the system does with an order in answer to events. What events have overtaken is quiet."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from application.bootstrap import Tiffin
 from application.commands.followups import (
@@ -20,7 +20,10 @@ from application.matching import Search, choose_driver, offer_seconds
 from application.store import Receipt
 from domain import order as orders
 from domain.order import NEEDS_DRIVER, Status
+from domain.region import Region
 
+LEAST_PAUSE_SECONDS = 0.5
+"""Machine time between two looks for a driver for one order."""
 NOT_ANSWERED = "The restaurant did not answer in time."
 
 
@@ -46,7 +49,7 @@ def match(tiffin: Tiffin, ctx: Context, command: MatchOrder) -> Receipt:
     )
     choice = choose_driver(tiffin.positions, search)
     if choice is None:
-        retry_at = ctx.now + timedelta(seconds=region.dispatch.retry_seconds)
+        retry_at = _next_look(tiffin, ctx, region)
         events = orders.no_driver(order, radius_m=region.dispatch.radii_m[-1], retry_at=retry_at)
         return save_order(tiffin, again(ctx, retry_at), order, events)
     events = orders.offer(
@@ -68,6 +71,16 @@ def match(tiffin: Tiffin, ctx: Context, command: MatchOrder) -> Receipt:
         # Nobody was asked, as far as is known here; the hold would otherwise last as long as the offer.
         tiffin.positions.release_claim(region.id, choice.driver_id, order.id)
         raise
+
+
+def _next_look(tiffin: Tiffin, ctx: Context, region: Region) -> datetime:
+    """After the region's pause; where business time runs fast, not so soon that workers do nothing but look.
+
+    A driver who becomes free ends the pause anyway.
+    """
+    pause = timedelta(seconds=region.dispatch.retry_seconds)
+    machine_seconds = tiffin.clock.machine_seconds_until(ctx.now + pause)
+    return ctx.now + pause * max(1.0, LEAST_PAUSE_SECONDS / max(machine_seconds, 0.01))
 
 
 def expire_offer(tiffin: Tiffin, ctx: Context, command: ExpireOffer) -> Receipt:

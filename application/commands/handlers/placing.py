@@ -35,7 +35,8 @@ def place(tiffin: Tiffin, ctx: Context, command: PlaceOrder) -> Receipt:
     )
     order_id = new_id()
     hold = tiffin.payments.authorize(
-        key=f"{command.customer_id}:{ctx.idempotency.key if ctx.idempotency else order_id}",
+        # With the amount, because a price may change between a request that failed and the same one repeated.
+        key=f"{command.customer_id}:{ctx.idempotency.key if ctx.idempotency else order_id}:{quoted.price.total_minor}",
         order_id=order_id,
         amount_minor=quoted.price.total_minor,
         currency=quoted.price.currency,

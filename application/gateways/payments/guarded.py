@@ -55,6 +55,10 @@ class GuardedPayments:
         """Mark holds whose order exists."""
         self._call(lambda: self._payments.vouch(payment_ids))
 
+    def lapse(self, payment_ids: Collection[str]) -> None:
+        """Let loose holds go."""
+        self._call(lambda: self._payments.lapse(payment_ids))
+
     def _call[R](self, function: Callable[[], R]) -> R:
         try:
             return self._breaker.call(function)

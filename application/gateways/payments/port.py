@@ -63,3 +63,7 @@ class Payments(Protocol):
     def vouch(self, payment_ids: Collection[str]) -> None:
         """These holds have their order: they are no longer loose."""
         ...
+
+    def lapse(self, payment_ids: Collection[str]) -> None:
+        """Let loose holds go. Unlike one that was voided, such a hold may be made again under its key."""
+        ...

@@ -17,7 +17,7 @@ from domain.errors import InvalidInput
 
 METHODS = ("card_ok", "card_declined", "card_timeout", "card_capture_declined")
 
-# A voided hold that its own key asks for again is held again: the client's request was merely slow to return.
+# A lapsed hold that its own key asks for again is held again: the client was merely slow to return.
 AUTHORIZE = """
 INSERT INTO sandbox_payments
     (payment_id, idempotency_key, amount_minor, currency, status, captured_minor, refunded_minor, order_id,
@@ -25,9 +25,10 @@ INSERT INTO sandbox_payments
 VALUES (%(payment_id)s, %(key)s, %(amount_minor)s, %(currency)s, 'authorized', 0, 0, %(order_id)s, now(), now())
 ON CONFLICT (idempotency_key) DO UPDATE SET
     updated_at = now(),
-    status = CASE sandbox_payments.status WHEN 'voided' THEN 'authorized' ELSE sandbox_payments.status END
-RETURNING payment_id, order_id, amount_minor, currency
+    status = CASE sandbox_payments.status WHEN 'lapsed' THEN 'authorized' ELSE sandbox_payments.status END
+RETURNING payment_id, order_id, amount_minor, currency, created_at < now() - interval '24 hours'
 """
+FORGET = "UPDATE sandbox_payments SET idempotency_key = payment_id WHERE idempotency_key = %(key)s"
 CAPTURE = """
 UPDATE sandbox_payments SET status = 'captured', captured_minor = %(amount_minor)s, updated_at = now()
 WHERE payment_id = %(payment_id)s AND amount_minor >= %(amount_minor)s
@@ -46,6 +47,10 @@ LOOSE = """
 SELECT payment_id, order_id, amount_minor, currency FROM sandbox_payments
 WHERE status = 'authorized' AND vouched_at IS NULL AND updated_at < now() - make_interval(secs => %(seconds)s)
 ORDER BY updated_at LIMIT %(limit)s
+"""
+LAPSE = """
+UPDATE sandbox_payments SET status = 'lapsed', updated_at = now()
+WHERE payment_id = ANY(%(payment_ids)s) AND status = 'authorized' AND vouched_at IS NULL
 """
 VOUCH = "UPDATE sandbox_payments SET vouched_at = now() WHERE payment_id = ANY(%(payment_ids)s)"
 
@@ -72,11 +77,15 @@ class SandboxPayments:
             "amount_minor": amount_minor,
             "currency": currency,
         }
-        rows = self._run(AUTHORIZE, values)
+        (row,) = self._run(AUTHORIZE, values)
+        if row[-1]:
+            # A key is remembered for a day, like the API's; what it held before stays what it is.
+            self._run(FORGET, values)
+            (row,) = self._run(AUTHORIZE, values)
         if method == "card_timeout":
             threading.Event().wait(self._timeout_seconds)
             raise PaymentUnavailable(f"The payment gateway did not answer within {self._timeout_seconds:g} s.")
-        return _hold(rows[0])
+        return _hold(row[:-1])
 
     def capture(self, payment_id: str, *, amount_minor: int, key: str) -> None:  # noqa: ARG002 - the row is the key
         """Charge, as the port says."""
@@ -99,6 +108,10 @@ class SandboxPayments:
     def vouch(self, payment_ids: Collection[str]) -> None:
         """Mark holds whose order exists."""
         self._run(VOUCH, {"payment_ids": list(payment_ids)})
+
+    def lapse(self, payment_ids: Collection[str]) -> None:
+        """Let loose holds go."""
+        self._run(LAPSE, {"payment_ids": list(payment_ids)})
 
     def _change(self, statement: str, values: dict[str, object], done: str) -> None:
         if not self._run(f"{statement} RETURNING payment_id", values):

@@ -87,6 +87,13 @@ def test_nobody_there_is_told_once_and_the_same_reaction_looks_again(stage: Stag
     assert asked(stage, order_id) == late
 
 
+def test_where_time_runs_fast_the_next_look_is_not_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage.clock, "machine_seconds_until", lambda _: 0.1)
+    order_id = stage.confirmed()
+    stage.run(commands.MatchOrder(order_id=order_id))
+    assert getattr(stage.events(order_id)[-1], "retry_at", None) == NOON + timedelta(seconds=50)
+
+
 def test_an_offer_that_could_not_be_stored_lets_its_driver_go(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     driver_id, order_id = stage.driver(), stage.confirmed()
     asked_to_append = []

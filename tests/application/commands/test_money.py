@@ -74,5 +74,5 @@ def test_a_rejected_order_costs_nothing(stage: Stage) -> None:
 
 
 def test_no_holds_no_work(stage: Stage) -> None:
-    clock_jobs.void_loose_holds(stage.tiffin)
+    clock_jobs.release_loose_holds(stage.tiffin)
     assert stage.till.calls == []

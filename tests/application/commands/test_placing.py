@@ -7,11 +7,12 @@ import pytest
 from application import commands
 from application.gateways.payments.port import PaymentDeclined, PaymentUnavailable
 from application.ids import new_id
+from application.store import StoreBusy
 from domain.errors import InvalidInput, NotFound
 from domain.event import Role
 from domain.order import PaymentAuthorized, Placed
 from domain.restaurant import RestaurantClosed
-from tests.application.stage import NOON, Stage
+from tests.application.stage import NOON, SOUP, Stage
 
 
 def test_the_total_is_held_before_the_order_is_placed(stage: Stage) -> None:
@@ -96,3 +97,20 @@ def test_a_region_nobody_serves_is_refused_by_name(stage: Stage) -> None:
     with pytest.raises(InvalidInput, match=r"atlantis.*porto") as caught:
         stage.run(command)
     assert caught.value.field == "region"
+
+
+def test_a_price_that_changed_before_the_repeated_request_is_held_anew(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise StoreBusy
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.store, "append", busy)
+        with pytest.raises(StoreBusy):
+            stage.place(key="k")
+    dearer = commands.MenuEntry(item_id=SOUP, name="Caldo verde", price_minor=500)
+    stage.run(commands.ChangeMenuItem(restaurant_id=stage.restaurant_id, item=dearer))
+    order = stage.order(stage.place(key="k").answer.id)
+    (hold,) = [hold for hold in stage.till.holds.values() if hold.payment_id == order.payment.payment_id]
+    assert hold.amount_minor == order.payment.amount_minor == order.price.total_minor

@@ -82,10 +82,26 @@ def test_a_hold_whose_answer_got_lost_is_loose_until_its_key_returns(sandbox: Sa
     with pytest.raises(PaymentUnavailable):
         hold(sandbox, method="card_timeout")
     (loose,) = sandbox.loose_holds(untouched_seconds=0.0, limit=10)
-    sandbox.void(loose.payment_id, key="v")
+    sandbox.lapse([loose.payment_id])
     assert not sandbox.loose_holds(untouched_seconds=0.0, limit=10)
     assert hold(sandbox) == loose
     sandbox.capture(loose.payment_id, amount_minor=1_000, key="c")
+
+
+def test_a_voided_hold_stays_voided_whoever_repeats_its_key(sandbox: SandboxPayments, side: SideStatements) -> None:
+    payment_id = hold(sandbox).payment_id
+    sandbox.void(payment_id, key="v")
+    assert hold(sandbox).payment_id == payment_id
+    assert status(side, payment_id)[0] == "voided"
+
+
+def test_a_key_is_forgotten_after_a_day(sandbox: SandboxPayments, side: SideStatements) -> None:
+    first = hold(sandbox)
+    side.run("UPDATE sandbox_payments SET created_at = now() - interval '25 hours'", {})
+    second = hold(sandbox)
+    assert second.payment_id != first.payment_id
+    assert hold(sandbox) == second
+    sandbox.capture(first.payment_id, amount_minor=1_000, key="c")
 
 
 def test_vouched_and_fresh_holds_are_not_loose(sandbox: SandboxPayments) -> None:

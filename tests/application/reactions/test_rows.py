@@ -205,12 +205,12 @@ def test_holds_without_an_order_are_let_go_and_others_vouched_for(
     lost = place.tiffin.payments.authorize(
         key="lost", order_id=UUID(int=1), amount_minor=500, currency="EUR", method="card_ok"
     )
-    clock_jobs.void_loose_holds(place.tiffin)
+    clock_jobs.release_loose_holds(place.tiffin)
     assert len(place.tiffin.payments.loose_holds(untouched_seconds=0.0, limit=10)) == 2
     monkeypatch.setattr(clock_jobs, "LOOSE_SECONDS", 0.0)
-    clock_jobs.void_loose_holds(place.tiffin)
+    clock_jobs.release_loose_holds(place.tiffin)
     found = place.tiffin.side.run("SELECT payment_id, status FROM sandbox_payments ORDER BY created_at", {})
-    assert [status for _, status in found] == ["authorized", "voided"]
+    assert [status for _, status in found] == ["authorized", "lapsed"]
     assert found[1][0] == lost.payment_id
     assert place.tiffin.payments.loose_holds(untouched_seconds=0.0, limit=10) == []
 
