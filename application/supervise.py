@@ -5,6 +5,7 @@ supervisord runs in a session of its own, so that Ctrl-C reaches only `up`, whic
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from application.ending import end
 from application.engines import embedded
 from application.settings import Settings
 
@@ -189,11 +191,7 @@ def supervised(settings: Settings) -> Iterator[Supervisor]:
 def end_leftovers(run_dir: Path) -> None:
     """End processes that were started for this folder and outlived their supervisor."""
     leftovers = [process for process in psutil.process_iter() if _belongs(process, run_dir)]
-    for process in leftovers:
-        _signal(process, kill=False)
-    _, stubborn = psutil.wait_procs(leftovers, timeout=STOP_SECONDS)
-    for process in stubborn:
-        _signal(process, kill=True)
+    end(leftovers, politely=signal.SIGTERM, seconds=STOP_SECONDS)
 
 
 def _belongs(process: psutil.Process, run_dir: Path) -> bool:
@@ -202,13 +200,6 @@ def _belongs(process: psutil.Process, run_dir: Path) -> bool:
     except psutil.Error:
         # Gone meanwhile, or another user's.
         return False
-
-
-def _signal(process: psutil.Process, *, kill: bool) -> None:
-    try:
-        process.kill() if kill else process.terminate()
-    except psutil.NoSuchProcess:
-        return
 
 
 def answers(url: str) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import psutil
 
+from application.ending import end
 from application.engines import embedded
 from application.settings import read_settings
 from application.supervise import STOP_SECONDS, end_leftovers
@@ -29,7 +30,6 @@ def _end_up(lock: Path) -> None:
         process = psutil.Process(int(lock.read_text()))
         if not any("up" in part for part in process.cmdline()):
             return
-        process.send_signal(signal.SIGTERM)
-        process.wait(STOP_SECONDS + 10)
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         return
+    end([process], politely=signal.SIGTERM, seconds=STOP_SECONDS + 10)

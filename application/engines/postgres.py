@@ -9,14 +9,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import psycopg
 
+from application.ending import end, gone
 from application.engines.account import make_private, make_reachable, run_as
-from application.engines.ending import end
 from application.engines.failure import EngineFailed
 
 DATABASE = "tiffin"
@@ -81,7 +80,7 @@ def stop(folder: Path) -> None:
     process = _process(folder)
     if process is not None:
         # SIGINT is PostgreSQL's "fast" shutdown.
-        end(process, lambda: not running(folder), politely=signal.SIGINT, seconds=STOP_SECONDS)
+        end([process], politely=signal.SIGINT, seconds=STOP_SECONDS)
 
 
 def running(folder: Path) -> bool:
@@ -105,7 +104,7 @@ def _process(folder: Path) -> psutil.Process | None:
     data = folder.resolve() / "data"
     try:
         process = psutil.Process(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
-        ours = str(data) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+        ours = not gone(process) and str(data) in process.cmdline()
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         return None
     return process if ours else None
@@ -171,10 +170,7 @@ def _clear_after_crash(data: Path, sockets: Path) -> None:
     if not any(lock.exists() for lock in locks):
         return
     sessions = [process for process in psutil.process_iter() if _works_in(process, data)]
-    for session in sessions:
-        with suppress(psutil.NoSuchProcess):
-            session.kill()
-    _, stubborn = psutil.wait_procs(sessions, timeout=STOP_SECONDS)
+    stubborn = end(sessions, politely=signal.SIGQUIT, seconds=STOP_SECONDS)
     if stubborn:
         raise EngineFailed(f"Processes of a killed PostgreSQL still use {data}: end {[s.pid for s in stubborn]} first.")
     for lock in locks:
@@ -184,11 +180,7 @@ def _clear_after_crash(data: Path, sockets: Path) -> None:
 def _works_in(process: psutil.Process, data: Path) -> bool:
     """Whether this is one of the processes of the server in `data`: all of them have it as their folder."""
     try:
-        return (
-            process.status() != psutil.STATUS_ZOMBIE
-            and process.cwd() == str(data)
-            and process.name().startswith("postgres")
-        )
+        return not gone(process) and process.cwd() == str(data) and process.name().startswith("postgres")
     except psutil.Error:
         # Gone meanwhile, or another user's.
         return False

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import redis
 
+from application.ending import end, gone
 from application.engines.account import make_private, make_reachable, run_as
-from application.engines.ending import end
 from application.engines.failure import EngineFailed
 
 START_SECONDS = 30.0
@@ -63,7 +63,7 @@ def stop(folder: Path) -> None:
     """Stop the server in `folder` if it runs; its log is flushed first."""
     process = _process(folder.resolve())
     if process is not None:
-        end(process, lambda: not running(folder), politely=signal.SIGTERM, seconds=STOP_SECONDS)
+        end([process], politely=signal.SIGTERM, seconds=STOP_SECONDS)
 
 
 def running(folder: Path) -> bool:
@@ -80,10 +80,10 @@ def _process(folder: Path) -> psutil.Process | None:
     try:
         process = psutil.Process(int((folder / "pid").read_text()))
         # The server retitles itself to "valkey-server host:port"; its folder is where it has changed to.
-        ours = "valkey-server" in " ".join(process.cmdline()) and Path(process.cwd()) == folder
-        return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
+        ours = not gone(process) and "valkey-server" in " ".join(process.cmdline()) and Path(process.cwd()) == folder
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         return None
+    return process if ours else None
 
 
 def _port(folder: Path) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from application.ending import gone
 from application.engines import embedded
 from application.supervise import MARK, STOP_SECONDS, answers
 from tests.waiting import eventually
@@ -34,25 +35,40 @@ class Up:
             "TIFFIN_API_WORKERS": "1",
             "TIFFIN_WORKER_THREADS": "2",
         }
-        self.process = self.command("up")
+        self.output = folder.with_name("output")
+        self.process = self.start()
 
-    def command(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-m", "application.cli", *arguments],
+    def start(self) -> subprocess.Popen[bytes]:
+        with self.output.open("wb") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "application.cli", "up"],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def run(self, subcommand: str) -> str:
+        """What another terminal's command prints."""
+        done = subprocess.run(  # noqa: S603 - our own interpreter
+            [sys.executable, "-m", "application.cli", subcommand],
+            check=False,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
+            timeout=60,
         )
+        return done.stdout
 
     def ready(self) -> bool:
         return answers(f"http://127.0.0.1:{self.port}/health/ready")
 
     def wait_ready(self) -> None:
         eventually(lambda: self.ready() or self.process.poll() is not None, seconds=READY_SECONDS, what="ready")
-        assert self.process.poll() is None, self.process.stdout and self.process.stdout.read()
+        assert self.process.poll() is None, self.output.read_text()
 
     def children(self, name: str) -> list[psutil.Process]:
         return [process for process in supervised(self.folder) if process.cmdline()[-1:] == [name]]
@@ -61,15 +77,15 @@ class Up:
         """Ctrl-C as a terminal sends it: to the whole process group. Seconds until the end, and what was printed."""
         began = time.monotonic()
         os.killpg(self.process.pid, signal.SIGINT)
-        output, _ = self.process.communicate(timeout=60)
-        return time.monotonic() - began, output
+        self.process.wait(timeout=60)
+        return time.monotonic() - began, self.output.read_text()
 
 
 def supervised(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.environ().get(MARK) == str(folder / "run") and process.status() != psutil.STATUS_ZOMBIE:
+            if process.environ().get(MARK) == str(folder / "run") and not gone(process):
                 found.append(process)
     return found
 
@@ -83,16 +99,15 @@ def up(tmp_path: Path) -> Iterator[Up]:
     finally:
         if started.process.poll() is None:
             os.killpg(started.process.pid, signal.SIGTERM)
-            started.process.communicate(timeout=60)
-        started.command("down").communicate(timeout=60)
+            started.process.wait(timeout=60)
+        started.run("down")
 
 
 def test_what_dies_comes_back_and_ctrl_c_leaves_nothing(up: Up) -> None:
     assert len(up.children("projector")) == 2
     assert len(up.children("follower")) == 2
 
-    second, _ = up.command("up").communicate(timeout=60)
-    assert "up already" in second
+    assert "up already" in up.run("up")
 
     killed = {child.pid for name in ("projector", "follower", "worker", "api") for child in up.children(name)}
     for pid in killed:
@@ -126,15 +141,14 @@ def test_what_a_killed_up_left_running_is_ended(up: Up) -> None:
     supervisor = [process for process in supervised(up.folder) if "supervisor.supervisord" in process.cmdline()]
     assert len(supervisor) == 1
     up.process.kill()
-    up.process.communicate(timeout=10)
+    up.process.wait(timeout=10)
     assert up.ready(), "the processes do not depend on the terminal"
 
-    up.process = up.command("up")
-    eventually(lambda: not supervisor[0].is_running(), what="the new one ends what the old one left")
+    up.process = up.start()
+    eventually(lambda: gone(supervisor[0]), seconds=30, what="the new one ends what the old one left")
     up.wait_ready()
 
-    output, _ = up.command("down").communicate(timeout=60)
-    assert "Nothing runs any more." in output
+    assert "Nothing runs any more." in up.run("down")
     assert up.process.wait(timeout=10) == 0
     assert supervised(up.folder) == []
     assert not embedded.healthy(up.folder)
