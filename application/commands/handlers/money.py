@@ -9,7 +9,7 @@ from application.kinds import ORDER
 from application.store import Receipt
 from domain import order as orders
 from domain.event import Event
-from domain.order import Cancelled, Order, PaymentOperation, PaymentStatus, Status
+from domain.order import Order, PaymentOperation, PaymentStatus, Status
 
 
 def capture(tiffin: Tiffin, ctx: Context, command: CapturePayment) -> Receipt:
@@ -22,7 +22,7 @@ def capture(tiffin: Tiffin, ctx: Context, command: CapturePayment) -> Receipt:
 def release(tiffin: Tiffin, ctx: Context, command: ReleasePayment) -> Receipt:
     """Charge a cancelled or rejected order what its customer has to bear, which mostly is nothing."""
     order = tiffin.store.load(ORDER, command.order_id)
-    refund_minor = _refund_minor(tiffin, order)
+    refund_minor = _refund_minor(order)
     if order.payment.status is PaymentStatus.CAPTURED and refund_minor:
         return save_order(tiffin, ctx, order, _refund(tiffin, order, refund_minor))
     if not _is_held(order):
@@ -61,10 +61,6 @@ def _is_held(order: Order) -> bool:
     return order.payment.status is PaymentStatus.AUTHORIZED or order.payment.failed in failed
 
 
-def _refund_minor(tiffin: Tiffin, order: Order) -> int:
+def _refund_minor(order: Order) -> int:
     """What the customer gets back, or is not charged; the cancellation decided it."""
-    if order.status is Status.CANCELLED:
-        for recorded in tiffin.store.stream(order.id):
-            if isinstance(recorded.event, Cancelled):
-                return recorded.event.refund_minor
-    return order.price.total_minor
+    return order.refund_minor if order.status is Status.CANCELLED else order.payment.amount_minor
