@@ -58,6 +58,6 @@ class Given[S](msgspec.Struct, frozen=True):
         return Outcome(lambda: decision(self.state, *args, **facts))
 
 
-def when(decision: Callable[..., list[Event]], **facts: Any) -> Outcome:  # noqa: ANN401 - the decision's facts
+def when(decision: Callable[..., list[Event]], **facts: Any) -> Outcome:
     """What is decided without a history: the beginning of one."""
     return Outcome(lambda: decision(**facts))

@@ -16,7 +16,7 @@ metres = st.floats(min_value=0, max_value=20_000)
 seconds = st.floats(min_value=0, max_value=7_200)
 
 
-def facts(**changes: Any) -> EtaFacts:  # noqa: ANN401 - fields of the facts
+def facts(**changes: Any) -> EtaFacts:
     usual: dict[str, Any] = {
         "at": QUIET,
         "timezone": LISBON,

@@ -23,7 +23,7 @@ def stored(state: bytes, topic: str = "order.note_added") -> StoredEvent:
     return StoredEvent(originator_id=STREAM, originator_version=7, topic=topic, state=state)
 
 
-def document(**changes: Any) -> bytes:  # noqa: ANN401 - whatever stood in a file
+def document(**changes: Any) -> bytes:
     whole = {
         "v": 1,
         "event_id": str(uuid4()),

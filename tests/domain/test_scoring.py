@@ -19,7 +19,7 @@ NEUTRAL = {
 }
 
 
-def candidate(**changes: Any) -> Candidate:  # noqa: ANN401 - fields of the candidate
+def candidate(**changes: Any) -> Candidate:
     """One whom no factor gives or takes anything."""
     neutral: dict[str, Any] = {
         "driver_id": UUID(int=1),

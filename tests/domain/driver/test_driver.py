@@ -37,7 +37,7 @@ def a_driver(history: tuple[Event, ...]) -> Driver:
     return fold(driver.evolve, history)
 
 
-def facts(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of the event
+def facts(**changes: Any) -> dict[str, Any]:
     return {field: getattr(REGISTERED, field) for field in REGISTERED.__struct_fields__} | changes
 
 

@@ -23,7 +23,7 @@ DETAILS = restaurant.DetailsChanged(
 )
 
 
-def facts(event: Event, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of the event
+def facts(event: Event, **changes: Any) -> dict[str, Any]:
     return {field: getattr(event, field) for field in event.__struct_fields__} | changes
 
 
