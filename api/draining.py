@@ -44,7 +44,7 @@ class Drain:
         """Begin as soon as SIGTERM or SIGINT arrives.
 
         The server waits for open connections before it ends the lifespan, so streams would never hear of it there. The
-        loop has its own handler for these signals, which it is woken for through a file descriptor: ours goes beside it.
+        loop is woken for its own handler of these signals through a file descriptor, so ours goes beside it.
         """
         if threading.current_thread() is not threading.main_thread():
             yield

@@ -70,7 +70,7 @@ class _Operation(NamedTuple):
 
 def document(app: Litestar) -> dict[str, Any]:
     """Describe every operation of an application that was declared through `api.operations`."""
-    operations = list(_operations(app))
+    operations = sorted(_operations(app), key=lambda operation: (operation.path, operation.method))
     types: dict[int, Any] = {id(Problem): Problem}
     for operation in operations:
         types.update({id(hint): hint for hint in operation.hints.values()})
@@ -84,7 +84,7 @@ def document(app: Litestar) -> dict[str, Any]:
         "info": {"title": "Tiffin", "version": API_VERSION, "description": INTRODUCTION.strip()},
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
-        "paths": dict(sorted(paths.items())),
+        "paths": paths,
         "components": {
             "schemas": components,
             "securitySchemes": {"session": {"type": "http", "scheme": "bearer", "description": "A session's token."}},

@@ -1,4 +1,3 @@
-# ruff: noqa: ANN401 - JSON is anything
 """People who use the API as anyone would: they register, log in, and call."""
 
 import uuid

@@ -36,7 +36,7 @@ class Served(NamedTuple):
 def served(settings: Settings) -> Iterator[Served]:
     api = msgspec.structs.replace(settings.api, port=_free_port(), workers=1)
     settings = msgspec.structs.replace(settings, api=api)
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+    process = subprocess.Popen(
         [sys.executable, "-m", "application.cli", "api"], cwd=ROOT, env=os.environ | settings.environment()
     )
     try:

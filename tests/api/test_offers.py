@@ -33,9 +33,7 @@ def offered(client: TestClient[Api], city: City, clock: HandClock, driver: Perso
     return order, eventually(mine, what="an offer")[0]
 
 
-def test_two_drivers_accepting_one_order_have_one_winner(
-    client: TestClient[Api], city: City, clock: HandClock
-) -> None:
+def test_two_drivers_accepting_one_order_have_one_winner(client: TestClient[Api], city: City, clock: HandClock) -> None:
     first, second = city.driver(), city.driver()
     for driver in (first, second):
         driver.do("/v1/driver/shift")

@@ -9,7 +9,7 @@ import pytest
 from application.settings import Settings
 from tests.api.conftest import running_projector
 from tests.api.people import HERE, City, Person, Restaurant, basket
-from tests.api.serving import Served, following, served
+from tests.api.serving import Served, Told, following, served
 from tests.waiting import eventually
 
 
@@ -35,7 +35,7 @@ def test_an_orders_stream_tells_every_version_once(api: Served, city: City) -> N
         restaurant.do(f"/v1/orders/{order}/confirmation")
         restaurant.do(f"/v1/orders/{order}/preparation")
         restaurant.do(f"/v1/orders/{order}/readiness")
-        told = []
+        told: list[Told] = []
         while not told or told[-1].data["status"] != "ready_for_pickup":
             event = stream.next()
             assert event is not None
@@ -78,10 +78,10 @@ def test_a_restaurant_and_a_driver_follow_what_concerns_them(api: Served, city: 
         following(api.client, restaurant.token, "/v1/restaurant/stream") as kitchen,
         following(api.client, driver.token, "/v1/driver/stream") as road,
     ):
-        for stream, shown in ((kitchen, {"orders": []}), (road, {"offers": [], "deliveries": []})):
+        for stream, shown in ((kitchen, ["orders"]), (road, ["offers", "deliveries"])):
             first = stream.next()
             assert first is not None
-            assert (first.name, first.data) == ("snapshot", shown)
+            assert (first.name, first.data) == ("snapshot", {name: [] for name in shown})
         order = customer.do("/v1/orders", basket(restaurant))["id"]
         placed = kitchen.until("order", order_id=order, topic="order.placed")
         assert placed.id == placed.data["position"]

@@ -1,0 +1,82 @@
+"""The whole log, line by line, in commit order; a slow reader is waited for."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from litestar.testing import TestClient
+
+from api.app import Api
+from application.settings import Settings
+from tests.api.conftest import appointed, running_projector
+from tests.api.people import City, Person, basket
+from tests.api.serving import WAIT_SECONDS, Served, served
+
+
+@pytest.fixture
+def auditor(city: City, settings: Settings) -> Person:
+    return appointed(city, settings, "auditor")
+
+
+def lines(auditor: Person, **params: Any) -> list[dict[str, Any]]:
+    answer = auditor.get("/v1/audit/events", **params)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def test_every_event_is_a_line(city: City, auditor: Person, settings: Settings) -> None:
+    city.customer().do("/v1/orders", basket(city.restaurant()))
+    told = lines(auditor)
+    with psycopg.connect(settings.database.url) as connection:
+        stored = connection.execute(
+            "SELECT position, topic, stream_id::text, hash FROM event_log ORDER BY position"
+        ).fetchall()
+    assert [(line["position"], line["topic"], line["stream_id"], line["hash"]) for line in told] == stored
+    placed = next(line for line in told if line["topic"] == "order.placed")
+    assert placed["version"] == 1
+    assert placed["schema"] >= 1
+    assert placed["meta"]["actor_type"] == "customer"
+    assert placed["data"]["price"]["currency"] == "EUR"
+
+
+def test_it_goes_on_after_a_position(city: City, auditor: Person) -> None:
+    city.restaurant()
+    told = lines(auditor)
+    assert lines(auditor, after=told[0]["position"], limit=1) == told[1:2]
+    assert lines(auditor, after=told[-1]["position"]) == []
+
+
+def test_only_auditors_read_it(client: TestClient[Api], city: City) -> None:
+    assert city.customer().get("/v1/audit/events").status_code == 403
+    assert client.get("/v1/audit/events").status_code == 401
+
+
+@pytest.fixture
+def api(settings: Settings) -> Iterator[Served]:
+    with running_projector(settings), served(settings) as running:
+        yield running
+
+
+def following(api: Served, auditor: Person) -> Any:
+    headers = {"Authorization": f"Bearer {auditor.token}"}
+    params = {"follow": "true"}
+    return api.client.stream("GET", "/v1/audit/events", headers=headers, params=params, timeout=WAIT_SECONDS)
+
+
+def test_a_follower_is_told_what_happens_next(api: Served, settings: Settings) -> None:
+    city = City(api.client)
+    auditor, restaurant, customer = appointed(city, settings, "auditor"), city.restaurant(), city.customer()
+    response: httpx.Response
+    with following(api, auditor) as response:
+        told = (json.loads(line) for line in response.iter_lines())
+        assert next(told)["position"] == 1
+        order = customer.do("/v1/orders", basket(restaurant))["id"]
+        placed = next(line for line in told if line["topic"] == "order.placed")
+        assert placed["stream_id"] == order
+        auditor.do("/v1/sessions/current", method="DELETE")
+        for line in told:
+            assert line["position"] > placed["position"]
