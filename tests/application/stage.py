@@ -59,7 +59,7 @@ class Menus(redis.Redis):
         super().__init__()
         self.store = store
 
-    def get(self, name: Any) -> Any:  # noqa: ANN401 - as redis has it
+    def get(self, name: Any) -> Any:
         return msgspec.msgpack.encode(self.store.load(RESTAURANT, UUID(str(name).removeprefix("restaurant:"))))
 
 

@@ -18,7 +18,7 @@ class Contended(MemoryEventStore):
 
     losses = 0
 
-    def append(self, changes: Sequence[Change], **kwargs: Any) -> Receipt:  # noqa: ANN401 - as the store's
+    def append(self, changes: Sequence[Change], **kwargs: Any) -> Receipt:
         if self.losses:
             self.losses -= 1
             raise VersionConflict(changes[0].stream_id, changes[0].expected_version + 1)

@@ -34,7 +34,7 @@ MATCHING, ETA = "matching.match_order", "eta.revise"
 class Gone(SideStatements):
     """PostgreSQL is away."""
 
-    def run(self, statement: str, values: object) -> Any:  # noqa: ANN401 - never answers
+    def run(self, statement: str, values: object) -> Any:
         assert statement, values
         raise psycopg.OperationalError("away")
 
@@ -42,10 +42,10 @@ class Gone(SideStatements):
 class Unreachable(Positions):
     """Valkey is away."""
 
-    def nearest(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - never answers
+    def nearest(self, *_: object, **__: object) -> Any:
         raise redis.ConnectionError("away")
 
-    def last_position(self, *_: object) -> Any:  # noqa: ANN401 - never answers
+    def last_position(self, *_: object) -> Any:
         raise redis.ConnectionError("away")
 
 
