@@ -23,7 +23,7 @@ def registered(name: str = "Inês") -> driver.Registered:
     return driver.Registered(name=name, phone="+351 900", region="porto", vehicle="bike", capacity=2, earnings_goal=20)
 
 
-def act(store: EventStore, stream_id: UUID, expected_version: int, *events: Event, **more: Any) -> Receipt:  # noqa: ANN401 - as `append`'s
+def act(store: EventStore, stream_id: UUID, expected_version: int, *events: Event, **more: Any) -> Receipt:
     """Append to one stream."""
     return store.append(
         [Change(stream_id, expected_version, events)],
@@ -36,7 +36,7 @@ def act(store: EventStore, stream_id: UUID, expected_version: int, *events: Even
     )
 
 
-def join(store: EventStore, **more: Any) -> UUID:  # noqa: ANN401 - as `append`'s
+def join(store: EventStore, **more: Any) -> UUID:
     """Append a stream of one event."""
     stream_id = new_id()
     act(store, stream_id, 0, registered(), **more)
