@@ -100,11 +100,14 @@ class WorldClock:
         """Stop following."""
         self._closing.set()
 
+    def _started(self) -> bool:
+        return self._world.origin_machine is not None
+
     def _follow(self) -> None:
-        while not self._closing.is_set() and self._world.origin_machine is None:
+        while not self._closing.is_set() and not self._started():
             try:
                 with psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
-                    while self._world.origin_machine is None and not self._closing.wait(POLL_SECONDS):
+                    while not self._started() and not self._closing.wait(POLL_SECONDS):
                         self._world = read_world(connection) or self._world
             except psycopg.OperationalError:
                 # The server is away for a moment; time stands still meanwhile, as it did.
