@@ -77,7 +77,7 @@ class History:
         return self.position
 
 
-def placed(**changes: Any) -> order.Placed:  # noqa: ANN401 - fields of the event
+def placed(**changes: Any) -> order.Placed:
     fields: dict[str, Any] = {
         "customer_id": CUSTOMER,
         "customer_name": "Ana Sousa",
@@ -148,7 +148,7 @@ def whole_order(driver_id: UUID = DRIVER) -> tuple[Event, ...]:
     )
 
 
-def joined(**changes: Any) -> driver.Registered:  # noqa: ANN401 - fields of the event
+def joined(**changes: Any) -> driver.Registered:
     fields: dict[str, Any] = {
         "name": "Rui Costa",
         "phone": "+351900000000",
@@ -160,7 +160,7 @@ def joined(**changes: Any) -> driver.Registered:  # noqa: ANN401 - fields of the
     return driver.Registered(**(fields | changes))
 
 
-def founded(**changes: Any) -> restaurant.Registered:  # noqa: ANN401 - fields of the event
+def founded(**changes: Any) -> restaurant.Registered:
     fields: dict[str, Any] = {
         "name": "Casa Guedes",
         "region": "porto",

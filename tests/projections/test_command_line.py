@@ -1,0 +1,77 @@
+"""`tiffin projector` as a process, `tiffin projections` as an operator sees it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Connection
+
+from application.cli.projections import command
+from application.settings import Settings
+from projections import positions
+from projections.registry import PROJECTIONS
+from tests.projections.history import DRIVER, History, joined
+from tests.waiting import eventually
+
+DRAIN_SECONDS = 10
+
+
+@pytest.fixture
+def projector(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    """The real process on the test's own database."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "application.cli", "projector"], env=os.environ | settings.environment()
+    )
+    yield process
+    process.kill()
+    process.wait(5)
+
+
+def ask(settings: Settings, *arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments, env=settings.environment() | {"COLUMNS": "200"})
+
+
+def test_the_process_feeds_everything_and_ends_when_told(
+    projector: subprocess.Popen[bytes], settings: Settings, connection: Connection, history: History
+) -> None:
+    history.tell(DRIVER, joined())
+    last = history.store(connection)
+    names = [*(projection.name for projection in PROJECTIONS), "dispatchable", "live"]
+
+    def all_there() -> bool:
+        with connection.begin():
+            return positions.of(connection, names) >= last
+
+    eventually(all_there, seconds=30)
+    shown = ask(settings)
+    assert shown.exit_code == 0
+    for name in names:
+        assert name in shown.output
+    assert ask(settings, "rebuild", "dispatchable").exit_code == 0
+    eventually(all_there)
+    projector.send_signal(signal.SIGTERM)
+    assert projector.wait(DRAIN_SECONDS) == 0
+
+
+def test_a_stopped_projection_shows_why_and_can_be_retried(settings: Settings, connection: Connection) -> None:
+    with connection.begin():
+        positions.stop(connection, "inbox", "event 3 (order.placed): KeyError: 'x'")
+    assert "event 3 (order.placed): KeyError: 'x'" in ask(settings).output
+    assert ask(settings, "retry", "inbox").exit_code == 0
+    again = ask(settings, "retry", "inbox")
+    assert again.exit_code == 1
+    assert "has not stopped" in again.output
+
+
+def test_rebuilding_says_how_far_it_came(settings: Settings, connection: Connection, history: History) -> None:
+    history.tell(DRIVER, joined())
+    history.store(connection)
+    rebuilt = ask(settings, "rebuild", "driver_board")
+    assert "driver_board is rebuilt up to position 1" in rebuilt.output
+    unknown = ask(settings, "rebuild", "nonsense")
+    assert unknown.exit_code == 1
+    assert "there are: order_details" in unknown.output
