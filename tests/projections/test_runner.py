@@ -273,6 +273,8 @@ def test_a_rebuild_takes_the_live_ones_place(start: Start, look: Connection, eng
         history.store(writer)
         with start(REAL):
             reached(look, 13, "order_details")
+            for _ in range(10):
+                assert order_details.get(look, ORDER), "asked often enough to be a prepared statement"
             look.exec_driver_sql("UPDATE order_details.orders SET status = 'nonsense'")
             position = generations.rebuild(engine, order_details.PROJECTION, lambda *at: told.append(at))
             details = order_details.get(look, ORDER)
