@@ -1,5 +1,6 @@
 """The application that granian serves: `create_app` wires the controllers, the problems and the process's services."""
 
+import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -22,6 +23,8 @@ from application.metrics import http_request_duration_seconds
 from application.settings import Settings, read_settings
 
 UNMATCHED = "unmatched"
+
+_log = logs.logger(__name__)
 
 
 class Api(Litestar):
@@ -58,9 +61,15 @@ class Api(Litestar):
             drain.leave()
 
 
-def create_app(settings: Settings | None = None, wiring: Wiring = open_tiffin) -> Api:
-    """Make the application; nothing connects before its lifespan starts. Tests hand in another wiring."""
-    settings = settings or read_settings()
+def create_app() -> Api:
+    """What granian calls in each of its processes: the application that the environment describes."""
+    settings = read_settings()
+    logs.configure(settings.observability.log_level, process="api")
+    return make_app(settings)
+
+
+def make_app(settings: Settings, wiring: Wiring = open_tiffin) -> Api:
+    """Make an application; nothing connects before its lifespan starts. Tests hand in another wiring."""
     executor = ThreadPoolExecutor(settings.api.threads, thread_name_prefix="command")
 
     @asynccontextmanager
@@ -74,7 +83,6 @@ def create_app(settings: Settings | None = None, wiring: Wiring = open_tiffin) -
                 finally:
                     await app.services.drain.finish(settings.api.drain_seconds)
 
-    logs.configure(settings.observability.log_level, process="api")
     return Api(
         route_handlers=CONTROLLERS,
         request_class=ApiRequest,
@@ -88,6 +96,9 @@ def create_app(settings: Settings | None = None, wiring: Wiring = open_tiffin) -
 
 
 def _observe(scope: HTTPScope, status: int, seconds: float) -> None:
-    """Count a request under its path's template: paths hold ids, and labels must stay few."""
+    """Count a request under its path's template (paths hold ids, and labels must stay few); tell it, if asked to."""
     route = scope.get("path_template") or UNMATCHED
     http_request_duration_seconds.labels(scope["method"], route, str(status)).observe(seconds)
+    if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
+        ids = {name: str(value) for name, value in scope["path_params"].items() if name.endswith("_id")}
+        _log.debug("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1), **ids)

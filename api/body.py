@@ -11,12 +11,16 @@ from typing import Any, ClassVar
 import msgspec
 from litestar.dto import AbstractDTO, DTOConfig
 from litestar.dto.data_structures import DTOFieldDefinition
+from litestar.handlers import BaseRouteHandler
 from litestar.typing import FieldDefinition
 
 from api.call import call_of
 from api.problems import INVALID, MALFORMED, MEDIA_TYPE_UNSUPPORTED, FieldError, ProblemError
 
 _PATH = re.compile(r"^(?P<message>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+DECODER = "tiffin.decoder"
+"""Where a handler's `opt` holds its body's decoder."""
+
 _NUL_ESCAPE = b"\\u0000"
 
 
@@ -25,6 +29,7 @@ class JsonBody(AbstractDTO[msgspec.Struct]):
 
     config = DTOConfig()
     decoders: ClassVar[dict[str, msgspec.json.Decoder[Any]]] = {}
+    """By handler id, as Litestar makes them."""
 
     @classmethod
     def create_for_field_definition(
@@ -55,7 +60,7 @@ class JsonBody(AbstractDTO[msgspec.Struct]):
         if content_type is not None and not _is_json(content_type):
             raise ProblemError(MEDIA_TYPE_UNSUPPORTED, f"{content_type.decode('latin-1')} is not understood here.")
         try:
-            body = self.decoders[connection.route_handler.handler_id].decode(value)
+            body = self._decoder(connection.route_handler).decode(value)
         except msgspec.ValidationError as error:
             raise _invalid(str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -66,6 +71,14 @@ class JsonBody(AbstractDTO[msgspec.Struct]):
             message = "Leave out NUL characters; they cannot be stored."
             raise ProblemError(INVALID, f"{path}: {message}", errors=[FieldError(field=path, message=message)])
         return body
+
+    @classmethod
+    def _decoder(cls, handler: BaseRouteHandler) -> msgspec.json.Decoder[Any]:
+        """The handler keeps its own: to work out its id costs a look at all its layers."""
+        decoder: msgspec.json.Decoder[Any] | None = handler.opt.get(DECODER)
+        if decoder is None:
+            decoder = handler.opt[DECODER] = cls.decoders[handler.handler_id]
+        return decoder
 
 
 def _is_json(content_type: bytes) -> bool:

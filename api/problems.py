@@ -167,8 +167,11 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Probl
     """Litestar's one exception handler."""
     kind = kind_of(error)
     instance = cast("dict[str, Any]", request.scope)["tiffin.call"].request_id
+    route = request.scope.get("path_template", "")
     if kind.status == FAULT.status:
-        _log.error("request failed", exc_info=error, path=request.scope.get("path_template", ""))
+        _log.error("request failed", exc_info=error, route=route)
+    else:
+        _log.info("request refused", route=route, status=kind.status, problem=kind.slug)
     problem = Problem(
         type=TYPE_PREFIX + kind.slug,
         title=kind.title,

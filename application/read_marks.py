@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 _MARK = text("""
-    INSERT INTO public.inbox_read_marks AS mark (subject_id, position, read_at) VALUES (:subject_id, :position, :read_at)
+    INSERT INTO public.inbox_read_marks AS mark (subject_id, position, read_at)
+    VALUES (:subject_id, :position, :read_at)
     ON CONFLICT (subject_id) DO UPDATE
     SET position = greatest(mark.position, excluded.position), read_at = excluded.read_at
     RETURNING position

@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from litestar.testing import TestClient
 
-from api.app import Api, create_app
+from api.app import Api, make_app
 from application.bootstrap import Tiffin, connect_valkey, open_tiffin
 from application.settings import Settings
 from application.staff import appoint
@@ -83,7 +83,7 @@ def running_projector(settings: Settings) -> Iterator[None]:
 
 @pytest.fixture
 def app(settings: Settings, wiring: Callable[[Settings], AbstractContextManager[Tiffin]]) -> Api:
-    return create_app(settings, wiring)
+    return make_app(settings, wiring)
 
 
 @pytest.fixture

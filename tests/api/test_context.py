@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
-from api.app import create_app
+from api.app import make_app
 from application.settings import Settings
 from tests.api.people import City, Person, Restaurant, basket
 
@@ -57,7 +57,7 @@ def test_a_trusted_proxy_is_believed_about_its_own_client(
 ) -> None:
     restaurant, customer = city.restaurant(), city.customer()
     api = msgspec.structs.replace(settings.api, trusted_proxies=1)
-    with TestClient(create_app(msgspec.structs.replace(settings, api=api))) as behind:
+    with TestClient(make_app(msgspec.structs.replace(settings, api=api))) as behind:
         customer.caller = behind
         step = first_step(staff, customer, restaurant, {"X-Forwarded-For": forwarded})
     assert step["ip"] == seen

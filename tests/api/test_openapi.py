@@ -9,11 +9,11 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from litestar.testing import TestClient
 
-from api.app import Api, create_app
+from api.app import Api, make_app
 from api.openapi import document
 from application.settings import Settings
 
-DOCUMENT = document(create_app(Settings()))
+DOCUMENT = document(make_app(Settings()))
 
 
 class Operation(NamedTuple):
@@ -101,7 +101,7 @@ def test_every_schema_is_one() -> None:
 
 
 def test_the_document_is_the_same_each_time() -> None:
-    assert msgspec.json.encode(document(create_app(Settings()))) == msgspec.json.encode(DOCUMENT)
+    assert msgspec.json.encode(document(make_app(Settings()))) == msgspec.json.encode(DOCUMENT)
 
 
 def test_the_page_needs_no_other_server(client: TestClient[Api]) -> None:
