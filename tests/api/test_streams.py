@@ -3,10 +3,17 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
+import redis
 
+from application.bootstrap import open_tiffin
+from application.commands import MatchOrder
+from application.context import Context
+from application.execute import execute
 from application.settings import Settings
+from domain.event import Meta, Role
 from tests.api.conftest import running_projector
 from tests.api.people import HERE, City, Person, Restaurant, basket
 from tests.api.serving import Served, Told, following, served
@@ -91,6 +98,29 @@ def test_a_restaurant_and_a_driver_follow_what_concerns_them(api: Served, city: 
         kitchen.until("order", order_id=order, status="confirmed")
 
 
+def test_a_customer_sees_the_driver_come(api: Served, city: City, settings: Settings) -> None:
+    restaurant, customer, driver = city.restaurant(), city.customer(), city.driver()
+    order = customer.do("/v1/orders", basket(restaurant))["id"]
+    restaurant.do(f"/v1/orders/{order}/confirmation")
+    driver.do("/v1/driver/shift")
+    _ping(driver)
+    with following(api.client, customer.token, f"/v1/orders/{order}/stream") as stream:
+        with open_tiffin(settings) as worker:
+            context = Context(meta=Meta(actor_type=Role.SYSTEM), now=worker.clock.now())
+            execute(worker, context, MatchOrder(order_id=UUID(order)))
+        offered = stream.until("order", topic="order.driver_offered")
+        driver.do(f"/v1/orders/{order}/offers/{offered.data['data']['offer_id']}/acceptance")
+        assigned = stream.until("order", topic="order.driver_assigned")
+        assert assigned.data["driver_name"] == "Driver"
+
+        def seen() -> bool:
+            _ping(driver)
+            told = stream.next()
+            return told is not None and told.name == "position" and abs(told.data["lat"] - HERE["lat"]) < 1e-3
+
+        eventually(seen, what="a position")
+
+
 def test_log_out_ends_the_streams_of_a_session_at_once(api: Served, city: City) -> None:
     restaurant = city.restaurant()
     with following(api.client, restaurant.token, "/v1/restaurant/stream") as stream:
@@ -99,6 +129,21 @@ def test_log_out_ends_the_streams_of_a_session_at_once(api: Served, city: City) 
         began = time.monotonic()
         stream.end()
     assert time.monotonic() - began < 5
+
+
+def test_a_client_that_goes_away_leaves_nothing_behind(api: Served, city: City, settings: Settings) -> None:
+    restaurant = city.restaurant()
+    channel = f"{settings.world.prefix}live:restaurant:{restaurant.id}"
+    with redis.Redis.from_url(settings.valkey.url) as valkey:
+
+        def listeners() -> int:
+            ((_, count),) = valkey.pubsub_numsub(channel)
+            return int(count)
+
+        with following(api.client, restaurant.token, "/v1/restaurant/stream") as stream:
+            assert stream.next() is not None
+            assert listeners() == 1
+        eventually(lambda: listeners() == 0, what="the subscription ends")
 
 
 def test_sigterm_ends_streams_and_the_process_in_time(api: Served, city: City) -> None:
