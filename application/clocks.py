@@ -91,6 +91,11 @@ class WorldClock:
             return 0.0
         return POLL_SECONDS if self._world.origin_machine is None else seconds / self._world.speed
 
+    @property
+    def world(self) -> World:
+        """The row as it was read last."""
+        return self._world
+
     def refresh(self) -> None:
         """Read the row again now; for who has just started the world."""
         with psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:

@@ -5,9 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from application import side
 from application.settings import InvalidSettings, Settings, read_settings
 from application.supervise import programs
 from domain.region import PORTO
+from projections import registry
 
 
 def test_without_variables_everything_is_embedded() -> None:
@@ -70,3 +72,16 @@ def test_a_child_process_reads_the_same_settings(tmp_path: Path) -> None:
 def test_regions_reach_a_child_process_by_file() -> None:
     assert "TIFFIN_REGIONS" not in Settings().environment(), "the supervisor writes the file and sets the variable"
     assert {program.name for program in programs(Settings())} == {"api", "projector", "follower", "worker"}
+
+
+def test_all_processes_together_hold_fewer_than_100_connections() -> None:
+    settings = Settings()
+    store, reads = settings.database.store_pool.max_size, settings.database.read_pool.max_size
+    listener, leader, threads_of_a_follower = 1, 1, 2
+    api = settings.api.workers * (store + reads + side.CONNECTIONS + listener)
+    worker = settings.worker.processes * (store + reads + side.CONNECTIONS)
+    # A thread holds one connection at a time, and a follower has two: it never fills its pools.
+    follower = 2 * (threads_of_a_follower + listener + leader)
+    lanes = len(registry.PROJECTIONS) + 2
+    projector = lanes + listener + leader + 1
+    assert api + worker + follower + projector < 100
