@@ -17,6 +17,7 @@ from simulation.scenario import (
 
 DEFAULT_SEED = 20_260
 CITY_RADIUS_M = 2_600.0
+MOST_CUSTOMERS = 160
 RUSH_SECONDS = 75 * 60.0
 
 PEAK_SHARE = 0.5
@@ -57,11 +58,15 @@ def dinner_rush(
     seed: int = DEFAULT_SEED,
     restaurants: int = 40,
     drivers: int = 80,
-    customers: int = 160,
+    customers: int | None = None,
     orders: int = 420,
     rush_seconds: float = RUSH_SECONDS,
 ) -> Scenario:
-    """Invent a city and its evening around `center` (lat, lon); the same arguments give the same evening."""
+    """Invent a city and its evening around `center` (lat, lon); the same arguments give the same evening.
+
+    Without a number of `customers` there is one per order, at most 160: some order again.
+    """
+    customers = min(orders, MOST_CUSTOMERS) if customers is None else customers
     rng = Random(f"tiffin:{seed}")  # noqa: S311 - a game, not a secret
     return Scenario(
         title=f"dinner rush in {region.capitalize()}",

@@ -32,8 +32,8 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_a_small_evening_loses_nothing(data: Path) -> None:
-    small = ("--seed", "11", "--orders", "30", "--restaurants", "5", "--drivers", "10", "--minutes", "20")
-    code, output, found = tiffin(data, "demo", "--speed", "60", *small)
+    small = ("--seed", "11", "--orders", "30", "--restaurants", "5", "--drivers", "10", "--minutes", "12")
+    code, output, found = tiffin(data, "demo", "--speed", "75", *small)
     assert code == 0, output
     assert found["placed"] >= 25, output
     assert found["lost"] == 0, output
@@ -45,7 +45,7 @@ def test_a_small_evening_loses_nothing(data: Path) -> None:
 
 
 def test_a_part_of_a_day_is_replayed(data: Path) -> None:
-    code, output, found = tiffin(data, "replay", "--mdrp", str(INSTANCE), "--window", "180-192", "--speed", "60")
+    code, output, found = tiffin(data, "replay", "--mdrp", str(INSTANCE), "--window", "180-192", "--speed", "90")
     assert code == 0, output
     assert (found["placed"], found["delivered"], found["lost"]) == (24, 24, 0), output
     assert found["troubles"] == 0, output
