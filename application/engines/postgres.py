@@ -105,7 +105,8 @@ def _process(folder: Path) -> psutil.Process | None:
     try:
         process = psutil.Process(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
         ours = not gone(process) and str(data) in process.cmdline()
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+    except (FileNotFoundError, ValueError, psutil.Error):
+        # No file, or its number is nobody's or another user's by now.
         return None
     return process if ours else None
 

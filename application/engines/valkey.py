@@ -81,7 +81,8 @@ def _process(folder: Path) -> psutil.Process | None:
         process = psutil.Process(int((folder / "pid").read_text()))
         # The server retitles itself to "valkey-server host:port"; its folder is where it has changed to.
         ours = not gone(process) and "valkey-server" in " ".join(process.cmdline()) and Path(process.cwd()) == folder
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+    except (FileNotFoundError, ValueError, psutil.Error):
+        # No file, or its number is nobody's or another user's by now.
         return None
     return process if ours else None
 

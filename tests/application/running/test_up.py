@@ -71,7 +71,7 @@ class Up:
         assert self.process.poll() is None, self.output.read_text()
 
     def children(self, name: str) -> list[psutil.Process]:
-        return [process for process in supervised(self.folder) if process.cmdline()[-1:] == [name]]
+        return [process for process, command in supervised(self.folder).items() if command[-1:] == [name]]
 
     def end(self) -> tuple[float, str]:
         """Ctrl-C as a terminal sends it: to the whole process group. Seconds until the end, and what was printed."""
@@ -81,12 +81,13 @@ class Up:
         return time.monotonic() - began, self.output.read_text()
 
 
-def supervised(folder: Path) -> list[psutil.Process]:
-    found = []
+def supervised(folder: Path) -> dict[psutil.Process, list[str]]:
+    """What runs for the folder, and with which arguments; a process that ends meanwhile is left out."""
+    found = {}
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.environ().get(MARK) == str(folder / "run") and not gone(process):
-                found.append(process)
+                found[process] = process.cmdline()
     return found
 
 
@@ -132,13 +133,13 @@ def test_what_dies_comes_back_and_ctrl_c_leaves_nothing(up: Up) -> None:
     assert up.process.returncode == 0, output
     assert f"answers at http://127.0.0.1:{up.port}" in output
     assert seconds < STOP_SECONDS + 5
-    assert supervised(up.folder) == []
+    assert not supervised(up.folder)
     assert not embedded.healthy(up.folder)
     assert not embedded.in_use(up.folder)
 
 
 def test_what_a_killed_up_left_running_is_ended(up: Up) -> None:
-    supervisor = [process for process in supervised(up.folder) if "supervisor.supervisord" in process.cmdline()]
+    supervisor = [process for process, command in supervised(up.folder).items() if "supervisor.supervisord" in command]
     assert len(supervisor) == 1
     up.process.kill()
     up.process.wait(timeout=10)
@@ -150,14 +151,14 @@ def test_what_a_killed_up_left_running_is_ended(up: Up) -> None:
 
     assert "Nothing runs any more." in up.run("down")
     assert up.process.wait(timeout=10) == 0
-    assert supervised(up.folder) == []
+    assert not supervised(up.folder)
     assert not embedded.healthy(up.folder)
 
 
 def test_a_supervisor_that_dies_is_replaced(up: Up) -> None:
     before = {process.pid for process in supervised(up.folder)}
-    for process in supervised(up.folder):
-        if "supervisor.supervisord" in process.cmdline():
+    for process, command in supervised(up.folder).items():
+        if "supervisor.supervisord" in command:
             process.kill()
     eventually(
         lambda: up.children("api") and not before & {process.pid for process in supervised(up.folder)},
