@@ -13,10 +13,10 @@ from simulation.client import Api, Message, Refused, Unreachable
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def serving(handler: Handler, client: Callable[[Api], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the client gives
+def serving(handler: Handler, client: Callable[[Api], Awaitable[Any]]) -> Any:
     """Run the client against a server with that one handler."""
 
-    async def run() -> Any:  # noqa: ANN401
+    async def run() -> Any:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", handler)
         async with TestServer(app) as server, Api(str(server.make_url("/"))) as api:
