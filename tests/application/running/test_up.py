@@ -63,12 +63,16 @@ class Up:
         )
         return done.stdout
 
+    def told(self) -> bool:
+        return "answers at" in self.output.read_text()
+
     def ready(self) -> bool:
         return answers(f"http://127.0.0.1:{self.port}/health/ready")
 
     def wait_ready(self) -> None:
-        eventually(lambda: self.ready() or self.process.poll() is not None, seconds=READY_SECONDS, what="ready")
+        eventually(lambda: self.told() or self.process.poll() is not None, seconds=READY_SECONDS, what="ready")
         assert self.process.poll() is None, self.output.read_text()
+        assert self.ready()
 
     def children(self, name: str) -> list[psutil.Process]:
         return [process for process, command in supervised(self.folder).items() if command[-1:] == [name]]
@@ -165,7 +169,7 @@ def test_a_supervisor_that_dies_is_replaced(up: Up) -> None:
         seconds=30,
         what="new processes in place of all the old ones",
     )
-    up.wait_ready()
+    eventually(up.ready, seconds=30, what="ready again")
 
 
 def _pid(file: Path) -> int:
