@@ -11,7 +11,8 @@ from uuid import uuid4
 import aiohttp
 import msgspec
 
-ATTEMPTS = 8
+ATTEMPTS = 12
+"""Some 7 s in all: a server that is restarted is back by then."""
 CALL_TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
 STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
 BUSY = frozenset({429, 502, 503, 504})
@@ -97,6 +98,7 @@ class Api:
         body: object = None,
         params: Mapping[str, str] | None = None,
         position: int | None = None,
+        attempts: int = ATTEMPTS,
     ) -> Reply:
         """Call once, however many attempts that takes: all of them carry the same idempotency key.
 
@@ -111,7 +113,7 @@ class Api:
         if body is not None:
             data, headers["Content-Type"] = msgspec.json.encode(body), "application/json"
         trouble = ""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(attempts):
             if attempt:
                 self.repeats += 1
                 # Full jitter: people who failed together do not come back together.
@@ -126,7 +128,7 @@ class Api:
                     trouble = f"{response.status} {raw[:200]!r}"
             except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
                 trouble = repr(error)
-        raise Unreachable(f"{method} {path}: {trouble} after {ATTEMPTS} attempts")
+        raise Unreachable(f"{method} {path}: {trouble} after {attempts} attempts")
 
     async def stream(self, path: str, *, token: str) -> AsyncGenerator[Message]:
         """Follow one live stream until it ends or breaks; both just end the iteration. Raises Refused."""
@@ -160,9 +162,9 @@ class Person:
         texts = {name: str(value) for name, value in params.items()}
         return (await self.api.call("GET", path, token=self.token, params=texts, position=position)).body
 
-    async def post(self, path: str, body: object = None) -> Reply:
+    async def post(self, path: str, body: object = None, *, attempts: int = ATTEMPTS) -> Reply:
         """Command."""
-        return await self.api.call("POST", path, token=self.token, body=body)
+        return await self.api.call("POST", path, token=self.token, body=body, attempts=attempts)
 
     async def delete(self, path: str) -> Reply:
         """Command an end."""

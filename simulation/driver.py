@@ -60,7 +60,8 @@ class Driver:
         """Live through the shift; returns when it is over."""
         if not self._on_shift:
             await self._stage.timeline.until(self.plan.on_seconds)
-            await self._try(self.start_shift())
+            while not await self._try(self.start_shift()):
+                await self._stage.timeline.pause(60)
         async with asyncio.TaskGroup() as group:
             self._group = group
             self._listening = self._spawn(self._listen())
@@ -151,8 +152,8 @@ class Driver:
             if refusal.status not in EXPECTED:
                 self._stage.book.trouble(refusal)
             self._stage.book.count("answers too late")
-        except Unreachable as error:
-            self._stage.book.trouble(error)
+        except Unreachable:
+            self._stage.book.count("server away")
 
     # Driving
 
@@ -232,7 +233,8 @@ class Driver:
 
     async def _ping(self) -> None:
         ping = self._stage.position(self._where()) | {"at": self._stage.timeline.now().isoformat()}
-        answer = (await self.person.post("/v1/driver/positions", ping)).body
+        # The next one is due soon: one that does not get through is not worth repeating for long.
+        answer = (await self.person.post("/v1/driver/positions", ping, attempts=2)).body
         self._stage.book.counts["positions dropped"] += answer["dropped"]
         self._stage.book.counts["positions accepted"] += answer["accepted"]
 
@@ -284,7 +286,7 @@ class Driver:
             else:
                 self._stage.book.trouble(refusal)
             return False
-        except Unreachable as error:
-            self._stage.book.trouble(error)
+        except Unreachable:
+            self._stage.book.count("server away")
             return False
         return True

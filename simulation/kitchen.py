@@ -15,6 +15,7 @@ from simulation.stage import Stage
 
 LATE_SECONDS = 240.0
 """A kitchen this much slower than it said counts as late in the report."""
+PRESS_AGAIN_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 300.0
 """How often the work list is read although the live stream told nothing new."""
 
@@ -104,15 +105,17 @@ class Kitchen:
 
     async def _do(self, order_id: str, step: str, body: Mapping[str, object] | None = None) -> bool:
         """Take one step; False when the order is over for the kitchen."""
-        if order_id in self._over:
-            return False
-        try:
-            await self.person.post(f"/v1/orders/{order_id}/{step}", body)
-        except Refused as refusal:
-            if refusal.current_status not in OVER:
-                self._book.trouble(refusal)
-            return False
-        except Unreachable as error:
-            self._book.trouble(error)
-            return False
-        return True
+        while order_id not in self._over:
+            try:
+                await self.person.post(f"/v1/orders/{order_id}/{step}", body)
+            except Refused as refusal:
+                if refusal.current_status not in OVER:
+                    self._book.trouble(refusal)
+                return False
+            except Unreachable:
+                # The cook presses the button again a little later.
+                self._book.count("server away")
+                await self._stage.timeline.pause(PRESS_AGAIN_SECONDS)
+            else:
+                return True
+        return False

@@ -27,6 +27,7 @@ BEHAVIOURS = (
     "positions accepted",
     "positions dropped",
     "orders of strangers",
+    "server away",
     "troubles",
 )
 
