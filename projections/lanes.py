@@ -128,7 +128,9 @@ class TableLane(Lane):
         try:
             events = self.take(connection, start)
         except Unreadable as error:
-            self._stop(connection, [name for name, position in self._reached.items() if position == start], str(error))
+            self._give_up(
+                connection, [name for name, position in self._reached.items() if position == start], str(error)
+            )
             return True
         if events:
             self._advance(connection, events)
@@ -159,7 +161,7 @@ class TableLane(Lane):
                 at = events[0]
                 _LOG.exception("projection stopped", projection=projection.name, position=at.position, topic=at.topic)
                 why = f"event {at.position} ({at.topic}): {type(error).__name__}: {error}"
-                self._stop(connection, [projection.name], why)
+                self._give_up(connection, [projection.name], why)
                 return
             middle = len(events) // 2
             self._advance_alone(connection, projection, events[:middle])
@@ -177,7 +179,7 @@ class TableLane(Lane):
         self._note({name: live[name] for name in names if name in live})
         self._drop([name for name in names if name not in live])
 
-    def _stop(self, connection: Connection, names: Iterable[str], error: str) -> None:
+    def _give_up(self, connection: Connection, names: Iterable[str], error: str) -> None:
         with connection.begin():
             for name in names:
                 positions.stop(connection, name, error)
