@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 TEST_PROCESSES ?= auto
+DEMO ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test check bench fmt lock clean
@@ -11,7 +12,7 @@ help: ## Show this list
 	@grep -E '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
 demo: .venv/.runtime ## A simulated city lives through a dinner rush, in its own world, in under two minutes
-	$(PY) -m application.cli demo
+	$(PY) -m application.cli demo $(DEMO)
 
 up: .venv/.runtime ## Run everything on this machine until Ctrl-C
 	$(PY) -m application.cli up
