@@ -75,7 +75,7 @@ class ValkeyLink:
                 try:
                     for command in greeting(self._valkey_url):
                         await self._send(wire, *command)
-                except BaseException:
+                except BaseException:  # a cancelled caller, too, must not leave a half-greeted connection open
                     wire.hang_up()
                     raise
                 self._wire = wire

@@ -210,7 +210,7 @@ def read_events(database_url: str) -> list[Event]:
 
 
 def _drain(database_url: str) -> None:
-    """Wait until every order is completed, at most DRAIN_SECONDS."""
+    """Wait until every order has ended, at most DRAIN_SECONDS; one that has not by then counts as lost."""
     query = """
         SELECT count(*) FILTER (WHERE topic = 'order.placed') - count(*) FILTER (WHERE topic <> 'order.placed')
         FROM events WHERE topic IN ('order.placed', 'order.completed', 'order.cancelled', 'order.rejected')

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 import redis
-from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData, Table, Uuid, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import ProgrammingError
 
 from domain.order import events as order
@@ -17,37 +17,13 @@ from projections.lanes import Limits
 from projections.log import Logged
 from projections.positions import Progress
 from projections.projection import Follower, Projection
-from projections.rows import insert
 from projections.runner import DEFAULT_LIMITS
 from tests.projections.history import History, placed, whole_order
+from tests.projections.seen import METADATA, SEEN, Fragile, fold_seen
 from tests.waiting import eventually
 
 ORDER, OTHER = UUID(int=100), UUID(int=101)
-METADATA = MetaData(schema="seen")
-SEEN = Table(
-    "seen",
-    METADATA,
-    Column("position", BigInteger, primary_key=True),
-    Column("stream_id", Uuid, nullable=False),
-)
 REAL = (order_details.PROJECTION, order_timeline.PROJECTION, order_totals.PROJECTION)
-
-
-def fold_seen(connection: Connection, batch: Sequence[Logged]) -> None:
-    """Note every event; the primary key refuses one that comes twice."""
-    insert(connection, SEEN, [{"position": each.position, "stream_id": each.stream_id} for each in batch])
-
-
-class Fragile:
-    """Notes every event but one, at which it fails until mended."""
-
-    def __init__(self, position: int) -> None:
-        self.position: int | None = position
-
-    def __call__(self, connection: Connection, batch: Sequence[Logged]) -> None:
-        fold_seen(connection, batch)
-        if any(logged.position == self.position for logged in batch):
-            raise ValueError("cannot fold this")
 
 
 class Running:
