@@ -154,6 +154,11 @@ class ApiRequest(Request[Identity, None, State]):
         receipt = self.services.execute(self.context(*asked), command)
         return self.answered(receipt)
 
+    async def run_async(self, command: msgspec.Struct, *asked: msgspec.Struct | None) -> Answer:
+        """Execute a command that runs on the event loop."""
+        receipt = await self.services.execute_async(self.context(*asked), command)
+        return self.answered(receipt)
+
     def answered(self, receipt: Receipt) -> Answer:
         """Put the receipt's position into the answer's headers."""
         self.call.position = receipt.position

@@ -6,6 +6,7 @@ A gate is a `before_request` hook rather than a guard: Litestar copies the whole
 
 import re
 from collections.abc import Awaitable, Callable, Collection
+from inspect import iscoroutinefunction
 from typing import Any
 
 import msgspec
@@ -63,17 +64,16 @@ def query(
     answer: Any,  # noqa: ANN401 - a JSON-able example
     problems: Collection[int] = (),
 ) -> Declare:
-    """A look at read models, in a thread. `reads` are those that a Tiffin-Position header waits for."""
-    declare: Declare = method(
+    """A look at read models, in a thread or by a coroutine. A Tiffin-Position header waits for those in `reads`."""
+    return _declare(
+        method,
         path,
         operation_id=id,
         summary=summary,
         status_code=200,
-        sync_to_thread=True,
         before_request=_reading(roles, tuple(reads)),
         opt={DESCRIPTION: Description(roles=roles, waits=True, body=body, answer=answer, problems=problems)},
     )
-    return declare
 
 
 def command(
@@ -88,16 +88,24 @@ def command(
     status: int = 200,
     problems: Collection[int] = (404, 409),
 ) -> Declare:
-    """A change in a thread, under an Idempotency-Key."""
-    declare: Declare = method(
+    """A change under an Idempotency-Key, in a thread unless it is a coroutine."""
+    return _declare(
+        method,
         path,
         operation_id=id,
         summary=summary,
         status_code=status,
-        sync_to_thread=True,
         before_request=_changing(roles),
         opt={DESCRIPTION: Description(roles=roles, keyed=True, body=body, answer=answer, problems=problems)},
     )
+
+
+def _declare(method: Callable[..., Any], path: str, **options: Any) -> Declare:  # noqa: ANN401 - Litestar's own
+    def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
+        threaded = None if iscoroutinefunction(function) else True
+        handler: HTTPRouteHandler = method(path, sync_to_thread=threaded, **options)(function)
+        return handler
+
     return declare
 
 

@@ -14,14 +14,13 @@ from application.accounts import Accounts
 from application.bootstrap import Tiffin
 from application.clocks import Clock
 from application.context import Context
-from application.execute import execute
+from application.execute import execute, execute_async
 from application.live import LiveHub
 from application.passwords import Passwords
 from application.pings import PingWriter
 from application.sessions import Sessions
 from application.settings import Settings
 from application.store import Receipt
-from application.valkey_link import ValkeyLink
 from projections.waiting import PositionWaiter
 
 type Wiring = Callable[[Settings], AbstractContextManager[Tiffin]]
@@ -59,6 +58,10 @@ class Services:
         """Run a command; blocks, so only from a thread."""
         return execute(self.tiffin, context, command)
 
+    async def execute_async(self, context: Context, command: msgspec.Struct) -> Receipt:
+        """Run a command that runs on the event loop."""
+        return await execute_async(self.tiffin, context, command)
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for queries; blocks, so only from a thread."""
@@ -90,13 +93,13 @@ async def open_services(settings: Settings, executor: ThreadPoolExecutor, wiring
             PingWriter(
                 settings.valkey.url, prefix=settings.world.prefix, regions=tiffin.regions, clock=tiffin.clock
             ) as pings,
-            ValkeyLink(settings.valkey.url) as valkey,
+            tiffin.link,
         ):
             passwords = Passwords()
             sessions = Sessions(
                 tiffin.engine,
                 tiffin.valkey,
-                partial(valkey.call, "GET"),
+                partial(tiffin.link.call, "GET"),
                 tiffin.clock,
                 lifetime_seconds=settings.api.session_seconds,
                 channel_prefix=settings.world.prefix,

@@ -10,14 +10,16 @@ from sqlalchemy import Engine, create_engine, make_url
 from application import revision
 from application.clocks import Clock, WorldClock, open_clock
 from application.event_store import PostgresEventStore
-from application.gateways.payments.guarded import GuardedPayments, payment_breaker
+from application.gateways.payments.guarded import GuardedPayments
 from application.gateways.payments.port import Payments
 from application.gateways.payments.sandbox import SandboxPayments
 from application.positions import Positions
 from application.settings import DatabaseSettings, Settings, ValkeySettings
 from application.side import SideStatements
 from application.store import EventStore
+from application.valkey_link import ValkeyLink
 from domain.region import Region
+from projections.restaurant_cache import RestaurantCache
 
 RECYCLE_SECONDS = 1_800
 
@@ -34,6 +36,10 @@ class Tiffin:
     reads: Engine
     """The same connections, each statement on its own: two round trips less for a query."""
     valkey: redis.Redis
+    link: ValkeyLink
+    """The same server for coroutines; it connects when first used."""
+    restaurants: RestaurantCache
+    """For coroutines."""
     positions: Positions
     payments: Payments
     side: SideStatements
@@ -58,16 +64,20 @@ def open_tiffin(
         valkey = closing.enter_context(connect_valkey(settings.valkey))
         engine = create_read_engine(settings.database)
         closing.callback(engine.dispose)
+        reads = engine.execution_options(isolation_level="AUTOCOMMIT")
+        link = ValkeyLink(settings.valkey.url)
         side = closing.enter_context(SideStatements(settings.database))
         yield Tiffin(
             settings=settings,
             clock=clock or closing.enter_context(_clock(settings.database.url)),
             store=store or closing.enter_context(_store(settings)),
             engine=engine,
-            reads=engine.execution_options(isolation_level="AUTOCOMMIT"),
+            reads=reads,
             valkey=valkey,
+            link=link,
+            restaurants=RestaurantCache(link.call, reads),
             positions=Positions(valkey, prefix=settings.world.prefix, regions=regions),
-            payments=payments or GuardedPayments(SandboxPayments(side), payment_breaker()),
+            payments=payments or GuardedPayments(SandboxPayments(side)),
             side=side,
             regions=regions,
         )

@@ -26,7 +26,7 @@ from application.histories import Histories, project
 from application.ids import new_id
 from application.kinds import KINDS
 from application.postgres_recorder import STATEMENTS, PostgresRecorder, PostgresSnapshots
-from application.recorder import LogRecorder
+from application.recorder import LogRecorder, judged, prepared
 from application.saves import MAX_EVENTS, Save
 from application.settings import DatabaseSettings
 from application.snapshots import Snapshot, SnapshotMapper
@@ -129,29 +129,23 @@ class LibraryStore:
         get a snapshot when they pass a multiple of SNAPSHOT_EVERY. At most MAX_EVENTS events.
         Raises VersionConflict, KeyReused, Fenced, StoreBusy; InvalidInput for too many events or a NUL character.
         """
-        recorded = [
-            Recorded(
-                originator_id=change.stream_id,
-                originator_version=version,
-                event_id=new_id(),
-                occurred_at=occurred_at,
-                meta=meta,
-                event=event,
-            )
-            for change in changes
-            for version, event in enumerate(change.events, change.expected_version + 1)
-        ]
-        if len(recorded) > MAX_EVENTS:
-            raise InvalidInput("events", f"{len(recorded)} events at once are too many; send at most {MAX_EVENTS}.")
-        save = Save(
-            expected=[(change.stream_id, change.expected_version) for change in changes],
-            event_ids=[one.event_id for one in recorded],
-            meta=meta,
-            answer=answer,
-            idempotency=idempotency,
-            closing=closing,
-        )
+        recorded, save = _to_save(changes, answer, meta, occurred_at, idempotency, closing)
         self._application.save(*cast("Any", (snapshots or {}).values()), *cast("Any", recorded), save=save)
+        return save.receipt()
+
+    async def append_async(
+        self,
+        changes: Sequence[Change],
+        *,
+        answer: Answer,
+        meta: Meta,
+        occurred_at: datetime,
+        idempotency: Idempotency | None = None,
+    ) -> Receipt:
+        """Append from a coroutine, as `append` does; takes no snapshot, so it is for short streams."""
+        recorded, save = _to_save(changes, answer, meta, occurred_at, idempotency, None)
+        prepared(save, [self._application.mapper.to_stored_event(one) for one in recorded])
+        judged(save, await self._recorder.record_one_async(save))
         return save.receipt()
 
     def answered(self, idempotency: Idempotency) -> Receipt | None:
@@ -175,8 +169,43 @@ class PostgresEventStore(LibraryStore):
     def __init__(self, settings: DatabaseSettings) -> None:
         """`settings.url` names a migrated database; `settings.store_pool` says how many connections."""
         self._connections = StoreConnections(settings, STATEMENTS)
-        super().__init__(PostgresRecorder(self._connections), PostgresSnapshots(self._connections))
+        self._log = PostgresRecorder(self._connections, settings)
+        super().__init__(self._log, PostgresSnapshots(self._connections))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Append what is queued and close the connections."""
+        self._log.close()
         self._connections.close()
+
+
+def _to_save(
+    changes: Sequence[Change],
+    answer: Answer,
+    meta: Meta,
+    occurred_at: datetime,
+    idempotency: Idempotency | None,
+    closing: Closing | None,
+) -> tuple[list[Recorded[Event]], Save]:
+    """The events to store and the save that they belong to. Raises InvalidInput for too many."""
+    recorded = [
+        Recorded(
+            originator_id=change.stream_id,
+            originator_version=version,
+            event_id=new_id(),
+            occurred_at=occurred_at,
+            meta=meta,
+            event=event,
+        )
+        for change in changes
+        for version, event in enumerate(change.events, change.expected_version + 1)
+    ]
+    if len(recorded) > MAX_EVENTS:
+        raise InvalidInput("events", f"{len(recorded)} events at once are too many; send at most {MAX_EVENTS}.")
+    return recorded, Save(
+        expected=[(change.stream_id, change.expected_version) for change in changes],
+        event_ids=[one.event_id for one in recorded],
+        meta=meta,
+        answer=answer,
+        idempotency=idempotency,
+        closing=closing,
+    )

@@ -1,9 +1,11 @@
 """The one way a command runs: its handler, again when somebody else appended first, once per idempotency key."""
 
+import asyncio
+
 import msgspec
 
 from application.bootstrap import Tiffin
-from application.commands.registry import HANDLERS
+from application.commands.registry import HANDLERS, ON_THE_LOOP
 from application.context import Context
 from application.store import Receipt, StoreBusy, VersionConflict
 from domain.errors import Refusal
@@ -30,3 +32,14 @@ def execute(tiffin: Tiffin, ctx: Context, command: msgspec.Struct) -> Receipt:
                 raise
             return answered
     raise StoreBusy
+
+
+async def execute_async(tiffin: Tiffin, ctx: Context, command: msgspec.Struct) -> Receipt:
+    """Execute one of those commands that run on the event loop. They begin streams, so nobody comes in between."""
+    try:
+        return await ON_THE_LOOP[type(command)](tiffin, ctx, command)
+    except Refusal:
+        answered = await asyncio.to_thread(tiffin.store.answered, ctx.idempotency) if ctx.idempotency else None
+        if answered is None:
+            raise
+        return answered

@@ -1,16 +1,20 @@
 """The log in PostgreSQL: every append is one call of the function `append`, every load one query."""
 
+import asyncio
 from collections.abc import Sequence
 from struct import Struct
+from time import monotonic
 from typing import Literal, cast
 from uuid import UUID
 
 from eventsourcing.persistence import AggregateRecorder, Notification, StoredEvent
 
+from application.group_commit import GroupCommit
 from application.recorder import LogRecorder, receipt_of
 from application.saves import Outcome, Save, pack, pack_texts
-from application.store import Answer, Idempotency, Receipt
-from application.store_connections import Statement, StoreConnections, Values
+from application.settings import DatabaseSettings
+from application.store import Answer, Idempotency, Receipt, Unconfirmed
+from application.store_connections import TRIES, Statement, StoreConnections, Values
 
 LAST_VERSION = 2**63 - 1
 
@@ -81,12 +85,35 @@ _integer = Struct("!i").pack
 class PostgresRecorder(LogRecorder):
     """The events. Thread-safe."""
 
-    def __init__(self, connections: StoreConnections) -> None:
-        """The connections, opened with STATEMENTS, are closed by who opened them."""
+    def __init__(self, connections: StoreConnections, database: DatabaseSettings) -> None:
+        """The connections, opened with STATEMENTS, are closed by who opened them; `close` this first."""
         self._connections = connections
+        self._wait_seconds = database.lock_timeout_seconds
+        self._patience_seconds = database.lock_timeout_seconds + TRIES * database.statement_timeout_seconds
+        self._group = GroupCommit(self._append, wait_seconds=self._wait_seconds)
+
+    def close(self) -> None:
+        """Append what is queued."""
+        self._group.close()
 
     def record(self, saves: Sequence[Save]) -> Sequence[Outcome]:
         """Append in one autocommit statement. Raises Unconfirmed when the server went and did not come back in time."""
+        return self._append(saves, monotonic() + self._wait_seconds)
+
+    def record_one(self, save: Save) -> Outcome:
+        """Append one save with those of other threads and coroutines; what only closes a reaction does not queue."""
+        if not save.queues:
+            return self.record([save])[0]
+        try:
+            return self._group.submit(save).result(self._patience_seconds)
+        except TimeoutError:
+            raise Unconfirmed from None
+
+    async def record_one_async(self, save: Save) -> Outcome:
+        """Append one save; a coroutine that is cancelled while it queues appends nothing."""
+        return await asyncio.wrap_future(self._group.submit(save))
+
+    def _append(self, saves: Sequence[Save], deadline: float) -> list[Outcome]:
         packed: bytes | None = None
 
         def parameters(wait_ms: int) -> Values:
@@ -94,9 +121,8 @@ class PostgresRecorder(LogRecorder):
             packed = packed or pack(saves, save_oid=self._connections.save_oid)
             return packed, _integer(wait_ms)
 
-        queues = any(save.events or save.idempotency is not None for save in saves)
         # Sent again after a lost connection, the same event ids or the same key are found: nothing is appended twice.
-        return [_outcome(row) for row in self._connections.append(APPEND, parameters, queues=queues)]
+        return [_outcome(row) for row in self._connections.append(APPEND, parameters, deadline=deadline)]
 
     def answered(self, idempotency: Idempotency) -> Receipt | None:
         """What the key answered within its 24 h, if it did. Raises KeyReused."""

@@ -12,7 +12,6 @@ from domain import pricing
 from domain.errors import NotFound
 from domain.eta import Eta
 from domain.geo import Position
-from projections import restaurant_cache
 
 
 class Quoted(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +21,7 @@ class Quoted(msgspec.Struct, frozen=True, kw_only=True):
     eta: Eta
 
 
-def quote(
+async def quote(
     tiffin: Tiffin,
     restaurant_id: UUID,
     lines: Sequence[pricing.OrderLine],
@@ -31,7 +30,7 @@ def quote(
     now: datetime,
 ) -> Quoted:
     """Price a basket as of now. Raises NotFound and what `domain.pricing.quote` refuses."""
-    restaurant = restaurant_cache.for_placing(tiffin.valkey, tiffin.reads, restaurant_id)
+    restaurant = await tiffin.restaurants.get(restaurant_id)
     if restaurant is None:
         raise NotFound("restaurant", restaurant_id)
     region = tiffin.regions[restaurant.region]

@@ -27,6 +27,15 @@ class LogRecorder(ApplicationRecorder, ABC):
     def record(self, saves: Sequence[Save]) -> Sequence[Outcome]:
         """Append each save, all or nothing, one outcome each. Raises StoreBusy: none was appended."""
 
+    def record_one(self, save: Save) -> Outcome:
+        """Append one save; blocks. Raises StoreBusy."""
+        (outcome,) = self.record([save])
+        return outcome
+
+    async def record_one_async(self, save: Save) -> Outcome:
+        """Append one save from a coroutine. Raises StoreBusy."""
+        return self.record_one(save)
+
     @abstractmethod
     def answered(self, idempotency: Idempotency) -> Receipt | None:
         """What the key answered within its 24 h, if it did. Raises KeyReused."""
@@ -44,27 +53,36 @@ class LogRecorder(ApplicationRecorder, ABC):
 
         Raises VersionConflict, KeyReused, Fenced, StoreBusy.
         """
-        for one in stored_events:
-            if b"u0000" in one.state and NUL.search(one.state):
-                raise InvalidInput("text", f"A text in {one.topic} holds a NUL character (U+0000); leave it out.")
-        save.events = stored_events
-        (outcome,) = self.record([save])
-        save.outcome = outcome
-        match outcome.result:
-            case "appended":
-                return range(outcome.position - len(stored_events) + 1, outcome.position + 1)
-            case "replayed":
-                return ()
-            case "conflict" if outcome.stream_id is not None and outcome.version is not None:
-                raise VersionConflict(outcome.stream_id, outcome.version)
-            case "key_reused":
-                raise KeyReused(KEY_REUSED)
-            case _:
-                raise Fenced(f"the lease on reaction {save.closing} was lost")
+        return judged(save, self.record_one(prepared(save, stored_events)))
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
         """Followers listen for `tiffin_log` and read by position instead."""
         raise NotSupportedError(f"follow the log by position (after {gt}, topics {topics}), not by subscription")
+
+
+def prepared(save: Save, stored_events: Sequence[StoredEvent]) -> Save:
+    """The save with its events. Raises InvalidInput for a NUL character."""
+    for one in stored_events:
+        if b"u0000" in one.state and NUL.search(one.state):
+            raise InvalidInput("text", f"A text in {one.topic} holds a NUL character (U+0000); leave it out.")
+    save.events = stored_events
+    return save
+
+
+def judged(save: Save, outcome: Outcome) -> Sequence[int]:
+    """The positions of its events; none when the key was answered before. Raises VersionConflict, KeyReused, Fenced."""
+    save.outcome = outcome
+    match outcome.result:
+        case "appended":
+            return range(outcome.position - len(save.events) + 1, outcome.position + 1)
+        case "replayed":
+            return ()
+        case "conflict" if outcome.stream_id is not None and outcome.version is not None:
+            raise VersionConflict(outcome.stream_id, outcome.version)
+        case "key_reused":
+            raise KeyReused(KEY_REUSED)
+        case _:
+            raise Fenced(f"the lease on reaction {save.closing} was lost")
 
 
 KEY_REUSED = "This idempotency key was used for another request; send a new key, or the same request."

@@ -53,6 +53,11 @@ class Save(msgspec.Struct, kw_only=True, eq=False):
     events: Sequence[StoredEvent] = ()
     outcome: Outcome | None = None
 
+    @property
+    def queues(self) -> bool:
+        """Whether it needs the log's lock: it brings events, or an answer to keep."""
+        return bool(self.events) or self.idempotency is not None
+
     def receipt(self) -> Receipt:
         """What a save that was appended or replayed answers."""
         outcome = self.outcome

@@ -137,6 +137,18 @@ class EventStore(Protocol):
         """
         ...
 
+    async def append_async(
+        self,
+        changes: Sequence[Change],
+        *,
+        answer: Answer,
+        meta: Meta,
+        occurred_at: datetime,
+        idempotency: Idempotency | None = None,
+    ) -> Receipt:
+        """Append from a coroutine, without holding a thread. Takes no snapshots."""
+        ...
+
     def answered(self, idempotency: Idempotency) -> Receipt | None:
         """What the key answered within its 24 h, if it did. Raises KeyReused."""
         ...

@@ -6,7 +6,6 @@ lock, and loads and appends are most of what an API process does.
 """
 
 from collections.abc import Callable, Sequence
-from threading import BoundedSemaphore
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -24,9 +23,6 @@ type Values = Sequence[bytes | None]
 TRIES = 3
 """How often a statement is sent when connections turn out to be lost."""
 CLOSE_SECONDS = 5.0
-QUEUED = 2
-"""Appends that one process has at the server at once: one holds the log and one is next. More would take connections
-from loads and only wake each other up; `python -m benchmarks.appends --at-server N` shows by how much."""
 
 SETTLE = """
     SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),
@@ -49,7 +45,6 @@ class StoreConnections:
         """The type `save` in this database; known once there was a connection."""
         self._settings = settings
         self._statements = statements
-        self._queue = BoundedSemaphore(QUEUED)
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             settings.url,
             min_size=settings.store_pool.min_size,
@@ -71,25 +66,17 @@ class StoreConnections:
         """Close the connections; who waits for one gets StoreBusy."""
         self._pool.close(timeout=CLOSE_SECONDS)
 
-    def append(self, statement: Statement, parameters: Callable[[int], Values], *, queues: bool) -> list[Values]:
+    def append(self, statement: Statement, parameters: Callable[[int], Values], *, deadline: float) -> list[Values]:
         """Run a statement that may be sent again; `parameters` is given how long it may wait for its lock, in ms.
 
-        `queues`: it needs the log's lock. Waiting for anything takes at most `lock_timeout_seconds`. Raises StoreBusy
-        where nothing happened, Unconfirmed where the server went away and did not answer again in time.
+        Waiting for anything takes until `deadline` (of `monotonic`). Raises StoreBusy where nothing happened,
+        Unconfirmed where the server went away and did not answer again in time.
         """
-        deadline = monotonic() + self._settings.lock_timeout_seconds
 
         def values() -> Values:
             return parameters(max(1, int((deadline - monotonic()) * 1_000)))
 
-        if not queues:
-            return self._try(statement, values, deadline, unanswered=Unconfirmed)
-        if not self._queue.acquire(timeout=max(0.0, deadline - monotonic())):
-            raise StoreBusy
-        try:
-            return self._try(statement, values, deadline, unanswered=Unconfirmed)
-        finally:
-            self._queue.release()
+        return self._try(statement, values, deadline, unanswered=Unconfirmed)
 
     def ask(self, statement: Statement, *values: bytes | None) -> list[Values]:
         """Run a statement that may be sent again; rows of binary values. Raises StoreBusy."""

@@ -1,8 +1,7 @@
 """Bare appends and loads of one process: `python -m benchmarks.appends --threads 16 --placements 6000`.
 
 A placement is an append of two events of a new order with an idempotency key, to an embedded PostgreSQL of its own that
-flushes every commit; then every order is loaded. No HTTP, no projections. `--at-server` says how many appends the
-process has at the server at once.
+flushes every commit; then every order is loaded. No HTTP, no projections.
 """
 
 import json
@@ -16,7 +15,6 @@ from pathlib import Path
 import click
 
 import migrations
-from application import store_connections
 from application.engines.embedded import embedded
 from application.event_store import PostgresEventStore
 from application.ids import new_id
@@ -35,10 +33,8 @@ ID = new_id()
 @click.command()
 @click.option("--threads", type=click.IntRange(1, 200), default=16, show_default=True)
 @click.option("--placements", type=click.IntRange(100, 1_000_000), default=6_000, show_default=True)
-@click.option("--at-server", type=click.IntRange(1, 200), default=store_connections.QUEUED, show_default=True)
-def main(threads: int, placements: int, at_server: int) -> None:
+def main(threads: int, placements: int) -> None:
     """Measure, and print one JSON line last."""
-    store_connections.QUEUED = at_server
     with tempfile.TemporaryDirectory(prefix="tiffin-appends-") as folder, embedded(Path(folder)) as engines:
         migrations.upgrade(engines.database_url)
         pool = PoolSettings(max_size=threads, checkout_timeout_seconds=30)
@@ -57,7 +53,6 @@ def main(threads: int, placements: int, at_server: int) -> None:
 
         result = {
             "threads": threads,
-            "at_server": at_server,
             "placements_per_s": _rate(place, placements, threads),
             "loads_per_s": _rate(load, placements, threads),
         }

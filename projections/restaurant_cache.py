@@ -1,8 +1,11 @@
 """Restaurants with their menus in Valkey, as placing an order reads them: cache-aside, 5 minutes, purged by event."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from uuid import UUID
 
+import hiredis
 import msgspec
 import redis
 from sqlalchemy import Engine
@@ -15,29 +18,50 @@ TTL_SECONDS = 300
 PURGED_SECONDS = 5
 """How long a purged key stays blocked: longer than a commit takes, so that no reader caches what it read before."""
 
+KEPT = 1_024
+"""Restaurants that a process keeps decoded."""
+
 _PURGED = b"-"
-_CODEC = msgspec.msgpack.Decoder(Restaurant)
+_decode = msgspec.msgpack.Decoder(Restaurant).decode
+
+type Call = Callable[..., Awaitable[bytes | None]]
+"""A command on the event loop's connection to Valkey. Raises hiredis.ReplyError and OSError."""
 
 
-def for_placing(valkey: redis.Redis, reads: Engine, restaurant_id: UUID) -> Restaurant | None:
-    """A restaurant with its menu, from the cache or, when it has none or Valkey is away, from the read model.
+class RestaurantCache:
+    """What placing an order reads. For coroutines."""
 
-    Only then a connection of `reads` is taken: what is cached costs one round trip.
-    """
-    key = _key(restaurant_id)
-    try:
-        cached = valkey.get(key)
-    except redis.RedisError:
-        return _read(reads, restaurant_id)
-    if isinstance(cached, bytes) and cached != _PURGED:
-        return _CODEC.decode(cached)
-    found = _read(reads, restaurant_id)
-    if found is not None and cached is None:
+    def __init__(self, call: Call, reads: Engine) -> None:
+        """Only what is not cached takes a connection of `reads`, and a thread."""
+        self._call = call
+        self._reads = reads
+        self._decoded: dict[UUID, tuple[bytes, Restaurant]] = {}
+
+    async def get(self, restaurant_id: UUID) -> Restaurant | None:
+        """A restaurant with its menu, from the cache or, when it has none or Valkey is away, from the read model."""
         try:
-            valkey.set(key, msgspec.msgpack.encode(found), ex=TTL_SECONDS, nx=True)
-        except redis.RedisError:
-            return found
-    return found
+            cached = await self._call("GET", _key(restaurant_id))
+        except (hiredis.ReplyError, OSError):
+            return await asyncio.to_thread(_read, self._reads, restaurant_id)
+        if cached is not None and cached != _PURGED:
+            return self._decode(restaurant_id, cached)
+        found = await asyncio.to_thread(_read, self._reads, restaurant_id)
+        if found is not None and cached is None:
+            with suppress(hiredis.ReplyError, OSError):
+                # NX: what was purged since it was read must not be cached.
+                await self._call("SET", _key(restaurant_id), msgspec.msgpack.encode(found), "EX", TTL_SECONDS, "NX")
+        return found
+
+    def _decode(self, restaurant_id: UUID, cached: bytes) -> Restaurant:
+        """A menu is long, and the same bytes say the same: they are decoded once."""
+        known = self._decoded.get(restaurant_id)
+        if known is not None and known[0] == cached:
+            return known[1]
+        if known is None and len(self._decoded) >= KEPT:
+            self._decoded.pop(next(iter(self._decoded)))
+        restaurant = _decode(cached)
+        self._decoded[restaurant_id] = cached, restaurant
+        return restaurant
 
 
 def purge(valkey: redis.Redis, batch: Sequence[Logged]) -> None:

@@ -103,10 +103,10 @@ class Customer(Controller):
         answer=examples.QUOTE,
         problems=(404, 409),
     )
-    def quote_basket(self, request: ApiRequest, data: JSONBody[Basket]) -> QuoteView:
+    async def quote_basket(self, request: ApiRequest, data: JSONBody[Basket]) -> QuoteView:
         """Prices and refuses like placing the order, without placing it. Changes nothing, so needs no key."""
         services = request.services
-        quoted = quote(
+        quoted = await quote(
             services.tiffin,
             data.restaurant_id,
             data.order_lines(),
@@ -132,7 +132,7 @@ class Customer(Controller):
         status=201,
         problems=(404, 409),
     )
-    def place_order(self, request: ApiRequest, data: JSONBody[NewOrder]) -> Response[Answer]:
+    async def place_order(self, request: ApiRequest, data: JSONBody[NewOrder]) -> Response[Answer]:
         """The card is authorised first; a declined card places nothing (422)."""
         order = PlaceOrder(
             customer_id=request.me.subject_id,
@@ -143,7 +143,7 @@ class Customer(Controller):
             tip_minor=data.tip_minor,
             payment_method=data.payment_method,
         )
-        answer = request.run(order, data)
+        answer = await request.run_async(order, data)
         return Response(answer, headers={"Location": f"/v1/orders/{answer.id}"})
 
     @query(

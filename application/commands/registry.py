@@ -1,6 +1,6 @@
 """Every command and its handler, in one screen."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -22,10 +22,15 @@ from application.context import Context
 from application.store import Receipt
 
 type Handler = Callable[[Tiffin, Context, Any], Receipt]
+type AsyncHandler = Callable[[Tiffin, Context, Any], Awaitable[Receipt]]
+
+ON_THE_LOOP: Mapping[type[msgspec.Struct], AsyncHandler] = {
+    # It waits for a gateway outside.
+    commands.PlaceOrder: placing.place,
+}
 
 HANDLERS: Mapping[type[msgspec.Struct], Handler] = {
     # The customer, the restaurant, support
-    commands.PlaceOrder: placing.place,
     commands.ConfirmOrder: kitchen.confirm,
     commands.RejectOrder: kitchen.reject,
     commands.StartPreparation: kitchen.start_preparation,

@@ -1,8 +1,8 @@
 """A stage for commands: the store in memory, a clock that stands still, drivers and a gateway that do as told."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -10,8 +10,9 @@ import redis
 
 from application import commands
 from application.bootstrap import Tiffin, create_read_engine
+from application.commands.registry import ON_THE_LOOP
 from application.context import Context
-from application.execute import execute
+from application.execute import execute, execute_async
 from application.gateways.payments.port import Hold, PaymentDeclined, PaymentUnavailable
 from application.ids import new_id
 from application.kinds import DRIVER, ORDER, RESTAURANT
@@ -20,11 +21,13 @@ from application.positions import Near, Positions
 from application.settings import DatabaseSettings, Settings
 from application.side import SideStatements
 from application.store import Closing, Idempotency, Receipt
+from application.valkey_link import ValkeyLink
 from domain.driver import Driver
 from domain.event import Event, Meta, Role
 from domain.geo import Position
 from domain.order import Dropoff, Order, OrderLine
 from domain.region import PORTO, Region
+from projections.restaurant_cache import RestaurantCache
 from projections.valkey.facts import DriverFacts
 from projections.valkey.rows import LastPosition
 
@@ -52,15 +55,15 @@ class FixedClock:
         self.time += timedelta(seconds=seconds)
 
 
-class Menus(redis.Redis):
+class Menus:
     """The restaurants' cache, always filled."""
 
     def __init__(self, store: MemoryEventStore) -> None:
-        super().__init__()
         self.store = store
 
-    def get(self, name: Any) -> Any:
-        return msgspec.msgpack.encode(self.store.load(RESTAURANT, UUID(str(name).removeprefix("restaurant:"))))
+    async def call(self, command: str, key: str) -> bytes:
+        assert command == "GET"
+        return msgspec.msgpack.encode(self.store.load(RESTAURANT, UUID(key.removeprefix("restaurant:"))))
 
 
 class Street(Positions):
@@ -124,7 +127,7 @@ class Till:
         self.away = False
         self.declining = False
 
-    def authorize(self, *, key: str, order_id: UUID, amount_minor: int, currency: str, method: str) -> Hold:
+    async def authorize(self, *, key: str, order_id: UUID, amount_minor: int, currency: str, method: str) -> Hold:
         self._answer("authorize", amount_minor)
         if method == "card_declined":
             raise PaymentDeclined("The card was declined.")
@@ -166,7 +169,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.clock, self.store, self.till = FixedClock(), MemoryEventStore(), Till()
-        valkey, regions = Menus(self.store), {"porto": PORTO}
+        valkey, regions = redis.Redis(port=1), {"porto": PORTO}
         self.street = Street(valkey, regions)
         engine = create_read_engine(NOWHERE)
         self.tiffin = Tiffin(
@@ -176,6 +179,8 @@ class Stage:
             engine=engine,
             reads=engine,
             valkey=valkey,
+            link=ValkeyLink("redis://127.0.0.1:1"),
+            restaurants=RestaurantCache(Menus(self.store).call, engine),
             positions=self.street,
             payments=self.till,
             side=SideStatements(NOWHERE),
@@ -217,6 +222,8 @@ class Stage:
             idempotency=idempotency or None,
             closing=closing,
         )
+        if type(command) in ON_THE_LOOP:
+            return asyncio.run(execute_async(self.tiffin, ctx, command))
         return execute(self.tiffin, ctx, command)
 
     def place(self, *, key: str | None = None, quantity: int = 2, method: str = "card_ok") -> Receipt:

@@ -93,8 +93,11 @@ def test_one_failing_save_spoils_no_other(postgres_url: str, store: PostgresEven
         _save(_driver(new, 3, ENDED), idempotency=key("fresh")),
         _save(_driver(new, 4, STARTED), idempotency=key("fresh")),
     ]
-    connections = StoreConnections(store_settings(postgres_url), STATEMENTS)
-    outcomes = PostgresRecorder(connections).record(saves)
+    settings = store_settings(postgres_url)
+    connections = StoreConnections(settings, STATEMENTS)
+    recorder = PostgresRecorder(connections, settings)
+    outcomes = recorder.record(saves)
+    recorder.close()
     connections.close()
     assert [outcome.result for outcome in outcomes] == [
         "appended",

@@ -1,6 +1,8 @@
 """Restaurants: near a point, one by one, with menus; and the cache that placing an order reads."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -26,6 +28,24 @@ def near(connection: Connection, **wanted: object) -> list[NearRestaurant]:
 
 def ids(found: list[NearRestaurant]) -> list[int]:
     return [item.restaurant_id.int for item in found]
+
+
+def cached_in(valkey: redis.Redis, reads: Engine, restaurant_id: UUID) -> Restaurant | None:
+    """Asked twice at once: the second answer comes from what was decoded, if anything was."""
+
+    async def call(*command: Any) -> Any:
+        try:
+            return valkey.execute_command(*command)  # type: ignore[no-untyped-call]
+        except redis.ConnectionError as error:
+            raise ConnectionError from error
+
+    async def ask() -> Restaurant | None:
+        cache = restaurant_cache.RestaurantCache(call, reads)
+        first, second = await cache.get(restaurant_id), await cache.get(restaurant_id)
+        assert first == second
+        return second
+
+    return asyncio.run(ask())
 
 
 @pytest.fixture
@@ -154,13 +174,13 @@ def test_placing_reads_the_restaurant_that_the_aggregate_knows(
     for logged in history.events:
         expected = evolve(expected, RESTAURANT, logged.event, NOON)
     for _ in range(2):
-        found = restaurant_cache.for_placing(valkey, reads, RESTAURANT)
+        found = cached_in(valkey, reads, RESTAURANT)
         assert found is not None
         assert expected is not None
         for field in ("id", "name", "position", "open", "menu", "delivery_radius_m", "paused_until"):
             assert getattr(found, field) == getattr(expected, field)
         assert found.version == 5
-    assert restaurant_cache.for_placing(valkey, reads, UUID(int=12345)) is None
+    assert cached_in(valkey, reads, UUID(int=12345)) is None
 
 
 def test_the_cache_answers_until_the_restaurant_changes(
@@ -169,14 +189,14 @@ def test_the_cache_answers_until_the_restaurant_changes(
     history.tell(RESTAURANT, founded(), restaurant.Opened())
     with connection.begin():
         history.fold(connection, PROJECTION)
-    assert restaurant_cache.for_placing(valkey, reads, RESTAURANT)
+    assert cached_in(valkey, reads, RESTAURANT)
     with connection.begin():
         connection.execute(text("UPDATE restaurants.restaurants SET name = 'unseen'"))
-    cached = restaurant_cache.for_placing(valkey, reads, RESTAURANT)
+    cached = cached_in(valkey, reads, RESTAURANT)
     assert cached is not None
     assert cached.name == "Casa Guedes"
     restaurant_cache.purge(valkey, history.events)
-    fresh = restaurant_cache.for_placing(valkey, reads, RESTAURANT)
+    fresh = cached_in(valkey, reads, RESTAURANT)
     assert fresh is not None
     assert fresh.name == "unseen"
 
@@ -188,10 +208,10 @@ def test_who_read_before_a_purge_cannot_cache_what_is_old(
     with connection.begin():
         history.fold(connection, PROJECTION)
     restaurant_cache.purge(valkey, history.events)
-    assert restaurant_cache.for_placing(valkey, reads, RESTAURANT), "read from the table, not yet cached"
+    assert cached_in(valkey, reads, RESTAURANT), "read from the table, not yet cached"
     with connection.begin():
         connection.execute(text("UPDATE restaurants.restaurants SET name = 'committed since'"))
-    found = restaurant_cache.for_placing(valkey, reads, RESTAURANT)
+    found = cached_in(valkey, reads, RESTAURANT)
     assert found is not None
     assert found.name == "committed since"
 
@@ -201,4 +221,4 @@ def test_placing_goes_on_without_the_cache(connection: Connection, reads: Engine
     with connection.begin():
         history.fold(connection, PROJECTION)
     away = redis.Redis(port=1, socket_connect_timeout=1)
-    assert restaurant_cache.for_placing(away, reads, RESTAURANT)
+    assert cached_in(away, reads, RESTAURANT)

@@ -3,27 +3,28 @@
 from datetime import timedelta
 
 from application.bootstrap import Tiffin
-from application.commands.handlers.saving import begin
 from application.commands.orders import PlaceOrder
 from application.context import Context
 from application.estimates import first_estimate
 from application.ids import new_id
-from application.store import Receipt
+from application.store import Answer, Change, Receipt
 from domain import order as orders
 from domain.errors import NotFound
 from domain.pricing import quote
-from domain.restaurant import Restaurant
-from projections import restaurant_cache
 
 
-def place(tiffin: Tiffin, ctx: Context, command: PlaceOrder) -> Receipt:
-    """Everything that can be refused is refused before the gateway is asked.
+async def place(tiffin: Tiffin, ctx: Context, command: PlaceOrder) -> Receipt:
+    """On the event loop: a slow gateway keeps one customer waiting, and no thread.
+
+    Everything that can be refused is refused before the gateway is asked.
 
     A hold whose order is not appended is not let go here, because a lost acknowledgement looks the same; the clock
     job that looks for holds without an order does. The same client's key gets the same hold and its order id, so a
     repeated request appends to the same stream, where only one of them can be the first.
     """
-    restaurant = _restaurant(tiffin, command)
+    restaurant = await tiffin.restaurants.get(command.restaurant_id)
+    if restaurant is None:
+        raise NotFound("restaurant", command.restaurant_id)
     region = tiffin.regions[restaurant.region]
     quoted = quote(
         region=region,
@@ -34,7 +35,7 @@ def place(tiffin: Tiffin, ctx: Context, command: PlaceOrder) -> Receipt:
         now=ctx.now,
     )
     order_id = new_id()
-    hold = tiffin.payments.authorize(
+    hold = await tiffin.payments.authorize(
         # With the amount, because a price may change between a request that failed and the same one repeated.
         key=f"{command.customer_id}:{ctx.idempotency.key if ctx.idempotency else order_id}:{quoted.price.total_minor}",
         order_id=order_id,
@@ -55,11 +56,10 @@ def place(tiffin: Tiffin, ctx: Context, command: PlaceOrder) -> Receipt:
         promised_at=ctx.now + timedelta(seconds=eta.total_seconds),
         payment_id=hold.payment_id,
     )
-    return begin(tiffin, ctx, hold.order_id, events, status=orders.Status.PLACED)
-
-
-def _restaurant(tiffin: Tiffin, command: PlaceOrder) -> Restaurant:
-    restaurant = restaurant_cache.for_placing(tiffin.valkey, tiffin.reads, command.restaurant_id)
-    if restaurant is None:
-        raise NotFound("restaurant", command.restaurant_id)
-    return restaurant
+    return await tiffin.store.append_async(
+        [Change(hold.order_id, 0, events)],
+        answer=Answer(id=hold.order_id, status=orders.Status.PLACED, version=len(events)),
+        meta=ctx.meta,
+        occurred_at=ctx.now,
+        idempotency=ctx.idempotency,
+    )

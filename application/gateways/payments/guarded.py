@@ -3,37 +3,59 @@
 from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
-from application.breakers import Breaker, BreakerOpen
+import msgspec
+
+from application.breakers import Breaker, BreakerOpen, TooSlow
 from application.gateways.payments.port import Hold, Payments, PaymentUnavailable
+from application.loop_breaker import LoopBreaker
+
+NAME = "the payment gateway"
 
 
-def payment_breaker() -> Breaker:
-    """Make the breaker; only a gateway that does not answer counts, a declined card is an answer."""
-    return Breaker(
-        "the payment gateway",
-        timeout_seconds=5.0,
-        failure_rate=0.3,
-        reset_seconds=60.0,
-        min_calls=5,
-        counts=lambda error: isinstance(error, PaymentUnavailable),
-    )
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """When the gateway counts as ill, in machine time."""
+
+    timeout_seconds: float = 5.0
+    failure_rate: float = 0.3
+    reset_seconds: float = 60.0
+    min_calls: int = 5
 
 
 class GuardedPayments:
     """The port `Payments` around another one; while its breaker is open every call raises PaymentUnavailable."""
 
-    def __init__(self, payments: Payments, breaker: Breaker) -> None:
-        """One breaker for each process."""
+    def __init__(self, payments: Payments, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+        """Each process finds out for itself, its threads and its event loop too: only the API's loop authorises."""
         self._payments = payments
-        self._breaker = breaker
-
-    def authorize(self, *, key: str, order_id: UUID, amount_minor: int, currency: str, method: str) -> Hold:
-        """Hold an amount, as the port says."""
-        return self._call(
-            lambda: self._payments.authorize(
-                key=key, order_id=order_id, amount_minor=amount_minor, currency=currency, method=method
-            )
+        self._breaker = Breaker(
+            NAME,
+            timeout_seconds=limits.timeout_seconds,
+            failure_rate=limits.failure_rate,
+            reset_seconds=limits.reset_seconds,
+            min_calls=limits.min_calls,
+            counts=_is_failure,
         )
+        self._loop_breaker = LoopBreaker(
+            NAME,
+            timeout_seconds=limits.timeout_seconds,
+            failure_rate=limits.failure_rate,
+            reset_seconds=limits.reset_seconds,
+            min_calls=limits.min_calls,
+            counts=_is_failure,
+        )
+
+    async def authorize(self, *, key: str, order_id: UUID, amount_minor: int, currency: str, method: str) -> Hold:
+        """Hold an amount, as the port says; a call that takes too long is given up."""
+        try:
+            return await self._loop_breaker.call(
+                lambda: self._payments.authorize(
+                    key=key, order_id=order_id, amount_minor=amount_minor, currency=currency, method=method
+                )
+            )
+        except BreakerOpen as error:
+            raise PaymentUnavailable(str(error), retry_after_seconds=error.retry_after_seconds) from error
+        except TooSlow as error:
+            raise PaymentUnavailable(str(error)) from error
 
     def capture(self, payment_id: str, *, amount_minor: int, key: str) -> None:
         """Charge, as the port says."""
@@ -64,3 +86,8 @@ class GuardedPayments:
             return self._breaker.call(function)
         except BreakerOpen as error:
             raise PaymentUnavailable(str(error), retry_after_seconds=error.retry_after_seconds) from error
+
+
+def _is_failure(error: Exception) -> bool:
+    """Only a gateway that does not answer counts; a declined card is an answer."""
+    return isinstance(error, PaymentUnavailable)

@@ -34,10 +34,12 @@ class PaymentUnavailable(Exception):  # noqa: N818 - names the outcome
 class Payments(Protocol):
     """A gateway. `key` makes a repeated call harmless: it answers what the first one answered.
 
+    Authorising is for the event loop, because customers wait for it, however slow the gateway is; the rest blocks.
+
     Every call raises PaymentDeclined or PaymentUnavailable, the latter within the gateway's time-out.
     """
 
-    def authorize(self, *, key: str, order_id: UUID, amount_minor: int, currency: str, method: str) -> Hold:
+    async def authorize(self, *, key: str, order_id: UUID, amount_minor: int, currency: str, method: str) -> Hold:
         """Hold an amount. A repeated key answers the first call's hold, with the order id given then.
 
         Raises InvalidInput for a `method` the gateway does not know.

@@ -102,11 +102,11 @@ def test_a_region_nobody_serves_is_refused_by_name(stage: Stage) -> None:
 def test_a_price_that_changed_before_the_repeated_request_is_held_anew(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def busy(*_: object, **__: object) -> None:
+    async def busy(*_: object, **__: object) -> None:
         raise StoreBusy
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage.store, "append", busy)
+        patch.setattr(stage.store, "append_async", busy)
         with pytest.raises(StoreBusy):
             stage.place(key="k")
     dearer = commands.MenuEntry(item_id=SOUP, name="Caldo verde", price_minor=500)

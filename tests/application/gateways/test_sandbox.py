@@ -1,14 +1,13 @@
 """The sandbox gateway keeps the port's promises: keys, declines, time-outs, and holds nobody vouches for."""
 
+import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
 
-from application.breakers import Breaker
-from application.gateways.payments.guarded import GuardedPayments
-from application.gateways.payments.port import Hold, PaymentDeclined, PaymentUnavailable
+from application.gateways.payments.guarded import GuardedPayments, Limits
+from application.gateways.payments.port import Hold, PaymentDeclined, Payments, PaymentUnavailable
 from application.gateways.payments.sandbox import SandboxPayments
 from application.ids import new_id
 from application.settings import DatabaseSettings, PoolSettings, Settings
@@ -28,8 +27,13 @@ def sandbox(side: SideStatements) -> SandboxPayments:
 
 
 def hold(sandbox: SandboxPayments, *, key: str = "k", order_id: UUID | None = None, method: str = "card_ok") -> Hold:
-    order_id = order_id or new_id()
-    return sandbox.authorize(key=key, order_id=order_id, amount_minor=1_000, currency="EUR", method=method)
+    return asyncio.run(held(sandbox, key=key, order_id=order_id, method=method))
+
+
+async def held(payments: Payments, *, key: str = "k", order_id: UUID | None = None, method: str = "card_ok") -> Hold:
+    return await payments.authorize(
+        key=key, order_id=order_id or new_id(), amount_minor=1_000, currency="EUR", method=method
+    )
 
 
 def status(side: SideStatements, payment_id: str) -> tuple[str, int, int]:
@@ -39,11 +43,23 @@ def status(side: SideStatements, payment_id: str) -> tuple[str, int, int]:
 
 
 def test_one_key_is_one_hold_for_the_first_order_named(sandbox: SandboxPayments) -> None:
-    first = hold(sandbox)
-    with ThreadPoolExecutor(8) as threads:
-        holds = list(threads.map(lambda _: hold(sandbox), range(16)))
-    assert set(holds) == {first}
+    async def sixteen() -> set[Hold]:
+        return set(await asyncio.gather(*(held(sandbox) for _ in range(16))))
+
+    (first,) = asyncio.run(sixteen())
+    assert asyncio.run(sixteen()) == {first}
     assert hold(sandbox, key="other") != first
+
+
+def test_requests_that_gather_are_each_answered_their_own(sandbox: SandboxPayments) -> None:
+    orders = [new_id() for _ in range(200)]
+
+    async def all_at_once() -> list[Hold]:
+        return await asyncio.gather(*(held(sandbox, key=str(one), order_id=one) for one in orders))
+
+    holds = asyncio.run(all_at_once())
+    assert [one.order_id for one in holds] == orders
+    assert len({one.payment_id for one in holds}) == len(orders)
 
 
 def test_charged_refunded_and_each_repeat_is_harmless(sandbox: SandboxPayments, side: SideStatements) -> None:
@@ -118,19 +134,23 @@ def test_a_gateway_that_is_away_is_not_asked_for_long() -> None:
         store_pool=PoolSettings(max_size=1, checkout_timeout_seconds=0.05),
         connect_timeout_seconds=1,
     )
-    breaker = Breaker(
-        "the payment gateway",
-        timeout_seconds=5.0,
-        failure_rate=0.3,
-        reset_seconds=60.0,
-        min_calls=3,
-        counts=lambda error: isinstance(error, PaymentUnavailable),
-    )
+    limits = Limits(min_calls=3)
     with SideStatements(nowhere) as side:
-        guarded = GuardedPayments(SandboxPayments(side), breaker)
+        guarded = GuardedPayments(SandboxPayments(side), limits)
         for _ in range(3):
             with pytest.raises(PaymentUnavailable, match="cannot be reached"):
                 guarded.void("p", key="v")
         with pytest.raises(PaymentUnavailable, match="suspended") as caught:
             guarded.void("p", key="v")
+        for _ in range(3):
+            with pytest.raises(PaymentUnavailable, match="cannot be reached"):
+                asyncio.run(held(guarded))
+        with pytest.raises(PaymentUnavailable, match="suspended"):
+            asyncio.run(held(guarded))
     assert caught.value.retry_after_seconds == 60
+
+
+def test_a_gateway_that_does_not_answer_is_given_up(side: SideStatements) -> None:
+    guarded = GuardedPayments(SandboxPayments(side, timeout_seconds=600.0), Limits(timeout_seconds=0.01))
+    with pytest.raises(PaymentUnavailable, match=r"did not answer within 0\.01 s"):
+        asyncio.run(held(guarded, method="card_timeout"))

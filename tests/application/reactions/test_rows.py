@@ -1,5 +1,6 @@
 """A reaction's row: claimed once, fenced when late, put off, given up and tried again."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -202,8 +203,10 @@ def test_holds_without_an_order_are_let_go_and_others_vouched_for(
     place: StillTown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.place()
-    lost = place.tiffin.payments.authorize(
-        key="lost", order_id=UUID(int=1), amount_minor=500, currency="EUR", method="card_ok"
+    lost = asyncio.run(
+        place.tiffin.payments.authorize(
+            key="lost", order_id=UUID(int=1), amount_minor=500, currency="EUR", method="card_ok"
+        )
     )
     clock_jobs.release_loose_holds(place.tiffin)
     assert len(place.tiffin.payments.loose_holds(untouched_seconds=0.0, limit=10)) == 2

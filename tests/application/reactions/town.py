@@ -1,5 +1,6 @@
 """A town on real engines: a projector in a thread, a follower and workers as the processes they are in production."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from application import commands
 from application.bootstrap import Tiffin, open_tiffin
 from application.context import Context
-from application.execute import execute
+from application.execute import execute, execute_async
 from application.ids import new_id
 from application.kinds import DRIVER, ORDER
 from application.positions import Ping
@@ -88,7 +89,14 @@ class Town:
             lines=(OrderLine(item_id=SOUP, quantity=1),),
             dropoff=DROPOFF,
         )
-        return self.run(command, Role.CUSTOMER, self.customer_id).answer.id
+        meta = Meta(actor_type=Role.CUSTOMER, actor_id=self.customer_id, correlation_id="test")
+        context = Context(meta=meta, now=self.tiffin.clock.now())
+
+        async def placing() -> Receipt:
+            async with self.tiffin.link:
+                return await execute_async(self.tiffin, context, command)
+
+        return asyncio.run(placing()).answer.id
 
     def confirm(self) -> UUID:
         order_id = self.place()
