@@ -28,13 +28,15 @@ from application.settings import read_settings
 from benchmarks.generator import Result, Task
 from benchmarks.processor_time import spent
 from domain.region import Region
+from projections.restaurant_cache import PURGED_SECONDS
 from simulation.percentiles import percentile
 
 ROOT = Path(__file__).resolve().parent.parent
 DRAIN_SECONDS = 60.0
 DRIVERS_PER_RATE = 6.0
 """A lifecycle lasts under 2 s, settle time included, and a driver takes two at most."""
-HEAD_START_SECONDS = 1.0
+HEAD_START_SECONDS = PURGED_SECONDS + 1.0
+"""The menus were written just before; only then are they cached."""
 
 
 class Event(NamedTuple):
