@@ -26,6 +26,10 @@ def answer(status: str, *, id: str = ORDER, version: int = 3) -> Json:  # noqa: 
     return {"id": id, "status": status, "version": version}
 
 
+def _without(whole: Json, names: set[str]) -> Json:
+    return {name: value for name, value in whole.items() if name not in names}
+
+
 def page(*items: Json) -> Json:
     """A page that is the last one."""
     return {"items": list(items), "next_cursor": None}
@@ -195,6 +199,42 @@ ORDER_SUMMARY = {
     "delivered_at": None,
 }
 ORDERS = page(ORDER_SUMMARY)
+_CUSTOMERS = {"customer_id", "customer_name"}
+_DROPOFFS = {"dropoff", "delivery_distance_m"}
+OWN_ORDER = _without(ORDER_DETAILS, _CUSTOMERS | {"payment_id", "offer"})
+OWN_ORDERS = page(
+    _without(
+        ORDER_SUMMARY,
+        _CUSTOMERS
+        | _DROPOFFS
+        | {"region", "restaurant_position", "driver_id", "delivery_fee_minor", "tip_minor", "prep_seconds"}
+        | {"confirmed_at", "ready_at", "picked_up_at"},
+    )
+)
+KITCHEN_ORDER = _without(
+    ORDER_DETAILS,
+    _DROPOFFS
+    | {"region", "payment_status", "payment_id", "customer_id", "restaurant_id", "restaurant_name", "offer"}
+    | {"restaurant_position", "price", "promised_at", "eta_at", "eta_confidence", "eta_breakdown"}
+    | {"delivered_at", "completed_at", "review_requested_at"},
+) | {"customer_name": "Ana", "currency": "EUR", "subtotal_minor": _PRICE["subtotal_minor"]}
+KITCHEN_ORDERS = page(
+    _without(
+        ORDER_SUMMARY,
+        _DROPOFFS
+        | {"region", "customer_id", "restaurant_id", "restaurant_name", "restaurant_position", "driver_id"}
+        | {"currency", "delivery_fee_minor", "tip_minor", "total_minor", "promised_at", "eta_at", "delivered_at"},
+    )
+    | {"customer_name": "Ana"}
+)
+DELIVERIES = page(
+    _without(
+        ORDER_SUMMARY,
+        {"customer_id", "driver_id", "driver_name", "delivery_fee_minor", "total_minor", "promised_at"}
+        | {"confirmed_at"},
+    )
+    | {"customer_name": "Ana"}
+)
 ETA = {"order_id": ORDER, "eta_at": NOON, "promised_at": NOON, "confidence": 0.8, "breakdown": _BREAKDOWN}
 SUMMARY = {
     "days": 30,

@@ -17,6 +17,7 @@ from litestar.response import Stream
 from sqlalchemy import Connection
 
 from api.call import ApiRequest
+from api.order_views import DeliveryListing, KitchenListing, OwnOrder, first_name
 from api.services import Services
 from api.views import DriverSnapshot, OfferListing, OrderSnapshot
 from application.live import LiveHub, PositionMessage, Resync, Subscription
@@ -93,7 +94,7 @@ class OrderStream:
             missed = self._missed(connection, order)
         self._order, self._version, self._driver_id = order, order.version, order.driver_id
         if missed is None:
-            return event("snapshot", order, id=order.version)
+            return event("snapshot", OwnOrder.of(order), id=order.version)
         return b"".join(event("order", message, id=message.version) for message in missed)
 
     def take(self, message: OrderMessage) -> bytes | None:
@@ -137,7 +138,7 @@ class RestaurantStream:
         with self.request.services.read() as connection:
             page = order_lists.by_restaurant(connection, self.request.me.subject_id, open_only=True, limit=OPEN_ORDERS)
         self._seen = {order.order_id: order.version for order in page.items}
-        return event("snapshot", OrderSnapshot(orders=page.items))
+        return event("snapshot", OrderSnapshot(orders=[KitchenListing.of(order) for order in page.items]))
 
     def take(self, message: OrderMessage) -> bytes | None:
         """Whatever the snapshot did not show yet."""
@@ -168,7 +169,8 @@ class DriverStream:
         with self.request.services.read() as connection:
             carried = order_lists.by_driver(connection, me, open_only=True, limit=OPEN_ORDERS).items
         self._seen = {order.order_id: order.version for order in carried}
-        return event("snapshot", DriverSnapshot(offers=offers, deliveries=carried))
+        deliveries = [DeliveryListing.of(order) for order in carried]
+        return event("snapshot", DriverSnapshot(offers=offers, deliveries=deliveries))
 
     def take(self, message: OrderMessage) -> bytes | None:
         """Whatever the snapshot did not show yet."""
@@ -292,7 +294,7 @@ def _message(step: Step, order: OrderDetails) -> OrderMessage:
         dispatch=step.dispatch_after,
         restaurant_id=order.restaurant_id,
         driver_id=order.driver_id,
-        driver_name=order.driver_name.partition(" ")[0] if order.driver_name else None,
+        driver_name=first_name(order.driver_name),
         data={name: step.data.get(name) for name in SHOWN.get(REGISTRY[step.topic], ())},
     )
 

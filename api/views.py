@@ -5,11 +5,12 @@ from uuid import UUID
 
 import msgspec
 
+from api.order_views import DeliveryListing, KitchenListing
 from domain.geo import Position
 from domain.order.events import EtaBreakdown, Line, Price
 from projections.driver_board import DriverOnBoard
 from projections.inbox import Entry
-from projections.order_lists import OfferView, OrderSummary, StatusCount
+from projections.order_lists import OfferView, StatusCount
 from projections.order_timeline import Step
 from projections.restaurants import MenuItemView, NearRestaurant, RestaurantView
 
@@ -289,11 +290,11 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 class OrderSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What a restaurant's stream begins with."""
 
-    orders: list[OrderSummary]
+    orders: list[KitchenListing]
 
 
 class DriverSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What a driver's stream begins with."""
 
     offers: list[OfferListing]
-    deliveries: list[OrderSummary]
+    deliveries: list[DeliveryListing]

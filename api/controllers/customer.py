@@ -13,6 +13,7 @@ from api import examples
 from api.bodies.customer import Basket, NewOrder, OwnCancellation
 from api.call import ApiRequest
 from api.operations import CUSTOMER, EVERYONE, command, live, query
+from api.order_views import OwnOrder, OwnOrderListing, listed
 from api.streams import EVENT_STREAM, OrderStream, respond
 from api.types import Cursor, Limit, Time, in_utc
 from api.views import EtaView, OrdersSummary, QuoteView, RestaurantListing, RestaurantPage
@@ -24,7 +25,6 @@ from domain.geo import Latitude, Longitude, Position
 from domain.order.state import Status
 from projections import order_details, order_lists, restaurants
 from projections.order_details import OrderDetails
-from projections.order_lists import OrderSummary
 from projections.paging import Page
 
 type Days = Annotated[int, Meta(ge=1, le=366)]
@@ -152,7 +152,7 @@ class Customer(Controller):
         summary="My orders",
         roles=CUSTOMER,
         reads=("order_lists",),
-        answer=examples.ORDERS,
+        answer=examples.OWN_ORDERS,
     )
     def list_orders(
         self,
@@ -161,10 +161,10 @@ class Customer(Controller):
         since: FromQuery[Time | None] = None,
         limit: FromQuery[Limit] = 20,
         cursor: FromQuery[Cursor | None] = None,
-    ) -> Page[OrderSummary]:
+    ) -> Page[OwnOrderListing]:
         """Newest first."""
         with request.services.read() as connection:
-            return order_lists.by_customer(
+            page = order_lists.by_customer(
                 connection,
                 request.me.subject_id,
                 status=status,
@@ -172,6 +172,7 @@ class Customer(Controller):
                 before=cursor,
                 limit=limit,
             )
+        return listed(OwnOrderListing.of, page)
 
     @query(
         "/orders/summary",
@@ -194,12 +195,12 @@ class Customer(Controller):
         summary="One of my orders",
         roles=CUSTOMER,
         reads=("order_details",),
-        answer=examples.ORDER_DETAILS,
+        answer=examples.OWN_ORDER,
         problems=(404,),
     )
-    def get_order(self, request: ApiRequest, order_id: FromPath[UUID]) -> OrderDetails:
+    def get_order(self, request: ApiRequest, order_id: FromPath[UUID]) -> OwnOrder:
         """As it is now."""
-        return _mine(request, order_id)
+        return OwnOrder.of(_mine(request, order_id))
 
     @command(
         "/orders/{order_id:uuid}/cancellation",

@@ -12,6 +12,7 @@ from api import examples
 from api.bodies.driver import OfferRefusal, Pings
 from api.call import ApiRequest
 from api.operations import DRIVER, command, live, plain, query
+from api.order_views import DeliveryListing, listed
 from api.streams import EVENT_STREAM, DriverStream, respond, standing_offers
 from api.types import Cursor, Limit
 from api.views import DriverDay, DriverView, Offers, PingsTaken
@@ -30,7 +31,6 @@ from application.store import Answer
 from domain.errors import InvalidInput, NotFound
 from domain.region import Region
 from projections import driver_board, order_lists
-from projections.order_lists import OrderSummary
 from projections.paging import Page
 
 
@@ -197,7 +197,7 @@ class Driver(Controller):
         summary="My deliveries",
         roles=DRIVER,
         reads=("order_lists",),
-        answer=examples.ORDERS,
+        answer=examples.DELIVERIES,
     )
     def list_driver_orders(
         self,
@@ -205,10 +205,11 @@ class Driver(Controller):
         open: FromQuery[bool] = False,  # noqa: A002, FBT002 - the query parameter's name
         limit: FromQuery[Limit] = 20,
         cursor: FromQuery[Cursor | None] = None,
-    ) -> Page[OrderSummary]:
+    ) -> Page[DeliveryListing]:
         """Newest first; `open=true` leaves only those carried now."""
         with request.services.read() as connection:
-            return order_lists.by_driver(connection, request.me.subject_id, open_only=open, before=cursor, limit=limit)
+            page = order_lists.by_driver(connection, request.me.subject_id, open_only=open, before=cursor, limit=limit)
+        return listed(DeliveryListing.of, page)
 
     @query(
         "/driver/earnings",

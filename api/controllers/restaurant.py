@@ -10,6 +10,7 @@ from api import examples
 from api.bodies.restaurant import Availability, Confirmation, Details, NewDish, NewDishes, Pause, Rejection
 from api.call import ApiRequest
 from api.operations import RESTAURANT, command, live, query
+from api.order_views import KitchenListing, KitchenOrder, listed
 from api.streams import EVENT_STREAM, RestaurantStream, respond
 from api.types import Cursor, Limit, in_utc
 from api.views import MenuBatch, OwnRestaurant
@@ -34,8 +35,6 @@ from application.ids import new_id
 from application.store import Answer
 from domain.errors import NotFound
 from projections import order_details, order_lists, restaurants
-from projections.order_details import OrderDetails
-from projections.order_lists import OrderSummary
 from projections.paging import Page
 
 _OPEN = examples.answer("open", id=examples.RESTAURANT)
@@ -193,7 +192,7 @@ class Kitchen(Controller):
         summary="My work list",
         roles=RESTAURANT,
         reads=("order_lists",),
-        answer=examples.ORDERS,
+        answer=examples.KITCHEN_ORDERS,
     )
     def list_restaurant_orders(
         self,
@@ -201,12 +200,13 @@ class Kitchen(Controller):
         open: FromQuery[bool] = False,  # noqa: A002, FBT002 - the query parameter's name
         limit: FromQuery[Limit] = 20,
         cursor: FromQuery[Cursor | None] = None,
-    ) -> Page[OrderSummary]:
+    ) -> Page[KitchenListing]:
         """Newest first; `open=true` leaves out what is delivered or over."""
         with request.services.read() as connection:
-            return order_lists.by_restaurant(
+            page = order_lists.by_restaurant(
                 connection, request.me.subject_id, open_only=open, before=cursor, limit=limit
             )
+        return listed(KitchenListing.of, page)
 
     @query(
         "/restaurant/orders/{order_id:uuid}",
@@ -214,16 +214,16 @@ class Kitchen(Controller):
         summary="One of my orders",
         roles=RESTAURANT,
         reads=("order_details",),
-        answer=examples.ORDER_DETAILS,
+        answer=examples.KITCHEN_ORDER,
         problems=(404,),
     )
-    def get_restaurant_order(self, request: ApiRequest, order_id: FromPath[UUID]) -> OrderDetails:
+    def get_restaurant_order(self, request: ApiRequest, order_id: FromPath[UUID]) -> KitchenOrder:
         """As it is now."""
         with request.services.read() as connection:
             order = order_details.get(connection, order_id, restaurant_id=request.me.subject_id)
         if order is None:
             raise NotFound("order", order_id)
-        return order
+        return KitchenOrder.of(order)
 
     @live(
         "/restaurant/stream",
