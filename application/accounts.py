@@ -62,6 +62,7 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     password: str
     role: Role
     name: str
+    phone: str | None = None
     region: str | None = None
     enrol: Callable[[UUID], msgspec.Struct] | None = None
     key: str
@@ -125,6 +126,11 @@ class Accounts:
             await _thread(partial(self._rehash, row.id, await self._passwords.hash(password)))
         return await _thread(partial(self._sessions.open, _holder(row), user_agent=user_agent, ip=ip))
 
+    def subjects_by_phone(self, phone: str) -> list[UUID]:
+        """The customers, drivers and restaurants whose number ends in the same nine digits."""
+        with self._engine.connect() as connection:
+            return list(connection.execute(_BY_PHONE, {"phone": phone}).scalars())
+
     def revoke_sessions(self, account_id: UUID) -> int:
         """End every session of an account. Raises NotFound, SessionsUnavailable."""
         with self._engine.connect() as connection:
@@ -141,6 +147,7 @@ class Accounts:
             "role": new.role.value,
             "subject_id": new_id() if new.role in PUBLIC_ROLES else account_id,
             "name": new.name,
+            "phone": new.phone,
             "region": new.region,
             "registration_key": _registration_key(new),
             "created_at": self._clock.machine_now(),
@@ -192,13 +199,16 @@ async def _thread[T](function: Callable[[], T]) -> T:
 
 
 _INSERT = text("""
-    INSERT INTO accounts (id, email, password_hash, role, subject_id, name, region, registration_key, created_at)
-    VALUES (:id, :email, :password_hash, :role, :subject_id, :name, :region, :registration_key, :created_at)
+    INSERT INTO accounts (id, email, password_hash, role, subject_id, name, phone, region, registration_key, created_at)
+    VALUES (:id, :email, :password_hash, :role, :subject_id, :name, :phone, :region, :registration_key, :created_at)
     ON CONFLICT (email) DO NOTHING
 """)
 _BY_EMAIL = text("""
     SELECT id, role, subject_id, name, region, password_hash, registration_key, disabled_at
     FROM accounts WHERE email = :email
+""")
+_BY_PHONE = text("""
+    SELECT subject_id FROM accounts WHERE phone_ending = right(regexp_replace(:phone, '[^0-9]', '', 'g'), 9)
 """)
 _EXISTS = text("SELECT 1 FROM accounts WHERE id = :id")
 _REHASH = text("UPDATE accounts SET password_hash = :password_hash WHERE id = :id")

@@ -72,6 +72,7 @@ class Accounts(Controller):
             password=data.password,
             role=role,
             name=data.name,
+            phone=data.phone,
             region=_region(data),
             enrol=_enrolment(data),
             key=request.call.key or "",

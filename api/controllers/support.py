@@ -10,7 +10,7 @@ from api.bodies.support import Note, Reason, StaffCancellation
 from api.call import ApiRequest
 from api.controllers.customer import Search, moment
 from api.operations import SUPPORT, command, query
-from api.types import Cursor, Limit, Time
+from api.types import Cursor, Limit, Phone, Time
 from api.views import Timeline
 from application.commands import AddNote, CancelOrder, ReinstateDriver, SuspendDriver, UnassignDriver
 from application.store import Answer
@@ -45,11 +45,16 @@ class Support(Controller):
         driver_id: FromQuery[UUID | None] = None,
         placed_from: FromQuery[Time | None] = None,
         placed_to: FromQuery[Time | None] = None,
+        phone: FromQuery[Phone | None] = None,
         q: FromQuery[Search | None] = None,
         limit: FromQuery[Limit] = 20,
         cursor: FromQuery[Cursor | None] = None,
     ) -> Page[OrderSummary]:
-        """Newest first. `q` is an order's id, or beginnings of words in the customer's and the restaurant's names."""
+        """Newest first. `q` is an order's id, or beginnings of words in the customer's and the restaurant's names.
+
+        `phone` is anybody's on the order, compared by its last nine digits.
+        """
+        parties = request.services.accounts.subjects_by_phone(phone) if phone is not None else None
         with request.services.read() as connection:
             return order_lists.search(
                 connection,
@@ -57,6 +62,7 @@ class Support(Controller):
                 customer_id=customer_id,
                 restaurant_id=restaurant_id,
                 driver_id=driver_id,
+                parties=parties,
                 placed_from=moment("placed_from", placed_from),
                 placed_to=moment("placed_to", placed_to),
                 text=q,

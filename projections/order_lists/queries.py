@@ -1,9 +1,10 @@
 """Pages of orders, newest first, and what stands beside them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal_column, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal_column, or_, select, tuple_
 
 from domain.order.state import Status
 from projections.order_lists.results import Earnings, OfferView, OrderSummary, StatusCount
@@ -49,15 +50,21 @@ def search(
     customer_id: UUID | None = None,
     restaurant_id: UUID | None = None,
     driver_id: UUID | None = None,
+    parties: Collection[UUID] | None = None,
     placed_from: datetime | None = None,
     placed_to: datetime | None = None,
     text: str | None = None,
     before: str | None = None,
     limit: int = 20,
 ) -> Page[OrderSummary]:
-    """Support's search, newest first. `text` is an order's id, or beginnings of words in the two names."""
+    """Support's search, newest first. One of the `parties` is on one of the order's three sides.
+
+    `text` is an order's id, or beginnings of words in the two names.
+    """
     keys = {"customer_id": customer_id, "restaurant_id": restaurant_id, "driver_id": driver_id}
     wanted = [ORDERS.c[name] == key for name, key in keys.items() if key is not None]
+    if parties is not None:
+        wanted.append(or_(*(ORDERS.c[name].in_(parties) for name in keys)))
     if placed_to is not None:
         wanted.append(ORDERS.c.placed_at < placed_to)
     if text is not None and text.strip():

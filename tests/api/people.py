@@ -80,8 +80,8 @@ class City:
         assert answer.status_code == 201, answer.json()
         return Person(self.caller, answer.json()["token"], answer.json()["subject_id"])
 
-    def customer(self) -> Person:
-        return self.log_in(self.register("customer"))
+    def customer(self, **more: Any) -> Person:
+        return self.log_in(self.register("customer", **more))
 
     def driver(self, *, capacity: int = 2) -> Person:
         profile = {"region": "porto", "vehicle": "bicycle", "capacity": capacity}

@@ -1,6 +1,7 @@
 """Each side sees its part of an order: no address in the kitchen, no full names, no address after the delivery."""
 
 import json
+from typing import Any
 from uuid import UUID
 
 from litestar.testing import TestClient
@@ -22,7 +23,12 @@ def test_each_side_sees_its_part(city: City, client: TestClient[Api], clock: Han
     react(client, MatchOrder(order_id=UUID(order)), clock)
     offer = eventually(lambda: driver.show("/v1/driver/offers")["items"], what="an offer")[0]
     driver.do(f"/v1/orders/{order}/offers/{offer['offer_id']}/acceptance")
-    everything = staff.show(f"/v1/support/orders/{order}")
+
+    def assigned() -> dict[str, Any] | None:
+        found: dict[str, Any] = staff.show(f"/v1/support/orders/{order}")
+        return found if found["driver_name"] else None
+
+    everything = eventually(assigned, what="everybody sees the driver")
     address, buyer, bearer = everything["dropoff"]["address"], everything["customer_name"], everything["driver_name"]
 
     kitchen = [restaurant.show(f"/v1/restaurant/orders/{order}"), restaurant.show("/v1/restaurant/orders")]

@@ -73,3 +73,15 @@ def test_support_sees_everybodys(order: str, staff: Person) -> None:
     assert staff.show(f"/v1/support/orders/{order}")["order_id"] == order
     assert [found["order_id"] for found in staff.show("/v1/support/orders", q=order)["items"]] == [order]
     assert staff.get("/v1/audit/events").status_code == 403
+
+
+def test_support_finds_the_orders_of_a_phone_number_however_it_is_written(
+    city: City, restaurant: Restaurant, staff: Person
+) -> None:
+    customer = city.customer(phone="+351 912 000 777")
+    order = customer.do("/v1/orders", basket(restaurant))["id"]
+    city.customer(phone="+351 912 000 778").do("/v1/orders", basket(restaurant))
+    for written in ("+351 912 000 777", "912000777", "(912) 000-777"):
+        assert [found["order_id"] for found in staff.show("/v1/support/orders", phone=written)["items"]] == [order]
+    assert staff.show("/v1/support/orders", phone="912 000 999")["items"] == []
+    assert staff.get("/v1/support/orders", phone="Ana").status_code == 422
