@@ -24,9 +24,9 @@ def test_each_side_sees_its_part(city: City, client: TestClient[Api], clock: Han
     offer = eventually(lambda: driver.show("/v1/driver/offers")["items"], what="an offer")[0]
     driver.do(f"/v1/orders/{order}/offers/{offer['offer_id']}/acceptance")
 
-    def assigned() -> dict[str, Any] | None:
+    def assigned() -> dict[str, Any]:
         found: dict[str, Any] = staff.show(f"/v1/support/orders/{order}")
-        return found if found["driver_name"] else None
+        return found if found["driver_name"] else {}
 
     everything = eventually(assigned, what="everybody sees the driver")
     address, buyer, bearer = everything["dropoff"]["address"], everything["customer_name"], everything["driver_name"]
