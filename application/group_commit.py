@@ -2,6 +2,9 @@
 
 One thread of the process appends; everybody else waits for a future, a coroutine without holding a thread. Each save
 pays its share of one round trip, one lock and one flush; while nobody else writes, a group is one save.
+
+With a barrier an append commits before it is on disk, and a second thread flushes, for all groups appended meanwhile,
+before anybody is told: so the next group need not wait for the disk.
 """
 
 from collections import deque
@@ -35,9 +38,10 @@ class Ticket(msgspec.Struct, eq=False):
 class GroupCommit:
     """Thread-safe. `close` it in the end."""
 
-    def __init__(self, append: Append, *, wait_seconds: float) -> None:
-        """A save is given up when it was not appended within `wait_seconds`."""
+    def __init__(self, append: Append, *, wait_seconds: float, flush: Callable[[], None] | None = None) -> None:
+        """A save is given up when it was not appended within `wait_seconds`. `flush` makes a barrier."""
         self._append = append
+        self._barrier = None if flush is None else Barrier(flush)
         self._wait_seconds = wait_seconds
         self._queue: deque[Ticket] = deque()
         self._arrival = Condition()
@@ -62,6 +66,8 @@ class GroupCommit:
             self._closed = True
             self._arrival.notify()
         self._thread.join()
+        if self._barrier is not None:
+            self._barrier.close()
 
     def _run(self) -> None:
         while group := self._next_group():
@@ -99,8 +105,10 @@ class GroupCommit:
             for ticket in group:
                 self._commit([ticket])
         else:
-            for ticket, outcome in zip(group, outcomes, strict=True):
-                ticket.outcome.set_result(outcome)
+            if self._barrier is not None:
+                self._barrier.pass_on(group, outcomes)
+            else:
+                tell(group, outcomes)
 
     def _give_up(self, group: Sequence[Ticket], error: StoreBusy) -> None:
         """Tell those whose time is over, the first in any case; the others come first in the next group."""
@@ -115,3 +123,56 @@ class GroupCommit:
                 ticket.outcome.set_exception(error)
         with self._arrival:
             self._queue.extendleft(reversed(patient))
+
+
+class Barrier:
+    """Tells outcomes once they are on disk. Refusals wait too: they may rest on what is not on disk yet."""
+
+    def __init__(self, flush: Callable[[], None]) -> None:
+        """`flush` blocks until everything committed before is on disk. Raises StoreBusy when it could not."""
+        self._flush = flush
+        self._appended: list[tuple[Sequence[Ticket], Sequence[Outcome]]] = []
+        self._arrival = Condition()
+        self._closed = False
+        self._thread = Thread(target=self._run, name="durable-barrier", daemon=True)
+        self._thread.start()
+
+    def pass_on(self, group: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
+        """Take over a group that was appended."""
+        with self._arrival:
+            self._appended.append((group, outcomes))
+            self._arrival.notify()
+
+    def close(self) -> None:
+        """Tell what was appended, then stop."""
+        with self._arrival:
+            self._closed = True
+            self._arrival.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while groups := self._next_groups():
+            try:
+                self._flush()
+            except Exception as error:  # noqa: BLE001 - nobody knows now, and whoever waits must be told so
+                for group, _ in groups:
+                    for ticket in group:
+                        unconfirmed = Unconfirmed()
+                        unconfirmed.__cause__ = error
+                        ticket.outcome.set_exception(unconfirmed)
+            else:
+                for group, outcomes in groups:
+                    tell(group, outcomes)
+
+    def _next_groups(self) -> list[tuple[Sequence[Ticket], Sequence[Outcome]]]:
+        with self._arrival:
+            while not self._appended and not self._closed:
+                self._arrival.wait()
+            groups, self._appended = self._appended, []
+        return groups
+
+
+def tell(group: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
+    """Let everybody of a group go on."""
+    for ticket, outcome in zip(group, outcomes, strict=True):
+        ticket.outcome.set_result(outcome)

@@ -14,7 +14,7 @@ from application.recorder import LogRecorder, receipt_of
 from application.saves import Outcome, Save, pack, pack_texts
 from application.settings import DatabaseSettings
 from application.store import Answer, Idempotency, Receipt, Unconfirmed
-from application.store_connections import TRIES, Statement, StoreConnections, Values
+from application.store_connections import FLUSH, TRIES, Statement, StoreConnections, Values
 
 LAST_VERSION = 2**63 - 1
 
@@ -47,6 +47,7 @@ NOTIFICATIONS = Statement(
      ORDER BY position LIMIT $4::bigint""",
 )
 LAST_POSITION = Statement(b"last_position", b"SELECT position FROM log_head")
+FLUSHED = Statement(b"flush", FLUSH.encode())
 KEEP_SNAPSHOT = Statement(
     b"keep_snapshot",
     b"""
@@ -70,6 +71,7 @@ STATEMENTS = (
     ANSWERED,
     NOTIFICATIONS,
     LAST_POSITION,
+    FLUSHED,
     KEEP_SNAPSHOT,
     STREAM,
     STREAM_BACKWARDS,
@@ -90,7 +92,9 @@ class PostgresRecorder(LogRecorder):
         self._connections = connections
         self._wait_seconds = database.lock_timeout_seconds
         self._patience_seconds = database.lock_timeout_seconds + TRIES * database.statement_timeout_seconds
-        self._group = GroupCommit(self._append, wait_seconds=self._wait_seconds)
+        self._barrier = database.durable_barrier
+        flush = self._flush if self._barrier else None
+        self._group = GroupCommit(self._append, wait_seconds=self._wait_seconds, flush=flush)
 
     def close(self) -> None:
         """Append what is queued."""
@@ -98,12 +102,14 @@ class PostgresRecorder(LogRecorder):
 
     def record(self, saves: Sequence[Save]) -> Sequence[Outcome]:
         """Append in one autocommit statement. Raises Unconfirmed when the server went and did not come back in time."""
-        return self._append(saves, monotonic() + self._wait_seconds)
+        outcomes = self._append(saves, monotonic() + self._wait_seconds)
+        self._pass_barrier()
+        return outcomes
 
     def record_one(self, save: Save) -> Outcome:
         """Append one save with those of other threads and coroutines; what only closes a reaction does not queue."""
         if not save.queues:
-            return self.record([save])[0]
+            return self._append([save], monotonic() + self._wait_seconds)[0]
         try:
             return self._group.submit(save).result(self._patience_seconds)
         except TimeoutError:
@@ -112,6 +118,14 @@ class PostgresRecorder(LogRecorder):
     async def record_one_async(self, save: Save) -> Outcome:
         """Append one save; a coroutine that is cancelled while it queues appends nothing."""
         return await asyncio.wrap_future(self._group.submit(save))
+
+    def _pass_barrier(self) -> None:
+        """Whatever was read before is on disk afterwards. Raises StoreBusy."""
+        if self._barrier:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._connections.append(FLUSHED, lambda _: (), deadline=monotonic() + self._wait_seconds)
 
     def _append(self, saves: Sequence[Save], deadline: float) -> list[Outcome]:
         packed: bytes | None = None
@@ -130,6 +144,7 @@ class PostgresRecorder(LogRecorder):
         for payload_hash, position, answer_id, status, version in self._connections.ask(
             ANSWERED, *(text.encode() for text in key)
         ):
+            self._pass_barrier()
             answer = Answer(id=_uuid(answer_id), status=_text(status), version=_number(version))
             return receipt_of(idempotency, payload_hash or b"", _number(position), answer)
         return None
@@ -168,6 +183,8 @@ class PostgresRecorder(LogRecorder):
         first = 1 if start is None else start if inclusive_of_start else start + 1
         last = LAST_VERSION if stop is None else stop
         rows = self._connections.ask(NOTIFICATIONS, _bigint(first), _bigint(last), pack_texts(topics), _bigint(limit))
+        if rows:
+            self._pass_barrier()
         return [
             Notification(_uuid(stream), _number(version), _text(topic), state or b"", _number(position))
             for stream, version, topic, state, position in rows

@@ -37,6 +37,9 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     statement_timeout_seconds: float = 10.0
     lock_timeout_seconds: float = 1.0
     """A writer that waits longer for the log answers "busy, try again"."""
+    durable_barrier: bool = False
+    """Appends commit before they are on disk and are flushed, together, before anybody hears of them: the log's lock is
+    not held for the disk. All processes of a database must agree."""
 
 
 class ValkeySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +120,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "TIFFIN_TRUSTED_PROXIES": str(self.api.trusted_proxies),
             "TIFFIN_WORKER_PROCESSES": str(self.worker.processes),
             "TIFFIN_WORKER_THREADS": str(self.worker.threads),
+            "TIFFIN_DURABLE_BARRIER": str(int(self.database.durable_barrier)),
             "TIFFIN_DATA": str(self.data_dir),
             "LOG_LEVEL": self.observability.log_level,
         }
@@ -136,6 +140,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             url=_database_url(env.get("DATABASE_URL", "")),
             store_pool=PoolSettings(max_size=_number(env, "TIFFIN_STORE_POOL", 8, 1, 50)),
             read_pool=PoolSettings(max_size=_number(env, "TIFFIN_READ_POOL", 6, 1, 50)),
+            durable_barrier=_number(env, "TIFFIN_DURABLE_BARRIER", 0, 0, 1) == 1,
         ),
         valkey=ValkeySettings(url=env.get("VALKEY_URL", "")),
         world=WorldSettings(name=env.get("TIFFIN_WORLD") or "tiffin"),

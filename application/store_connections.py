@@ -24,9 +24,15 @@ TRIES = 3
 """How often a statement is sent when connections turn out to be lost."""
 CLOSE_SECONDS = 5.0
 
+FLUSH = """
+    SELECT set_config('synchronous_commit', 'on', true), pg_logical_emit_message(true, 'tiffin', '')"""
+"""A transaction that waits for the disk: whatever was committed before it began is on disk when it ends."""
+
 SETTLE = """
     SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),
-           set_config('jit', 'off', false), to_regtype('save')::oid::bigint"""
+           set_config('jit', 'off', false),
+           set_config('synchronous_commit', coalesce(%s, current_setting('synchronous_commit')), false),
+           to_regtype('save')::oid::bigint"""
 
 
 class Statement(NamedTuple):
@@ -109,9 +115,8 @@ class StoreConnections:
     def _settle(self, connection: Connection) -> None:
         """Set up a new connection."""
         settings = self._settings
-        row = connection.execute(
-            SETTLE, (f"{settings.statement_timeout_seconds}s", f"{settings.lock_timeout_seconds}s")
-        ).fetchone()
+        timeouts = f"{settings.statement_timeout_seconds}s", f"{settings.lock_timeout_seconds}s"
+        row = connection.execute(SETTLE, (*timeouts, "off" if settings.durable_barrier else None)).fetchone()
         if row is None or row[-1] is None:
             raise psycopg.OperationalError("the database has no type save: it was not migrated")
         self.save_oid = row[-1]
