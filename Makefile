@@ -6,10 +6,10 @@ TEST_PROCESSES ?= auto
 DEMO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench fmt lock clean
+.PHONY: help demo up test test-long check bench fmt lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
 demo: .venv/.runtime ## A simulated city lives through a dinner rush, in its own world, in under two minutes
 	$(PY) -m application.cli demo $(DEMO)
@@ -19,6 +19,9 @@ up: .venv/.runtime ## Run everything on this machine until Ctrl-C
 
 test: .venv/.dev ## All tests, on real PostgreSQL and Valkey from wheels
 	$(PY) -m pytest -n $(TEST_PROCESSES) --dist worksteal -q
+
+test-long: .venv/.dev ## The tests that kill and tamper, as often as it takes to believe them
+	TIFFIN_KILLS=50 $(PY) -m pytest -q -s tests/application/test_store_crash.py
 
 check: .venv/.dev ## Lint, format, types, import contracts
 	$(PY) -m ruff check .

@@ -8,6 +8,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Engine, Row, text
 
+from projections import log
+
 PAGE = 1_000
 """Events read at once."""
 
@@ -43,10 +45,15 @@ class _State(msgspec.Struct):
 _state = msgspec.json.Decoder(_State)
 
 
-def lines(engine: Engine, *, after: int, limit: int) -> list[AuditLine]:
-    """At most `limit` events with position > `after`."""
-    with engine.connect() as connection:
+def lines(reads: Engine, *, after: int, limit: int, flush: bool = False) -> list[AuditLine]:
+    """At most `limit` events with position > `after`; with `flush` on disk before they are told, see `log.read`.
+
+    `reads` runs each statement on its own.
+    """
+    with reads.connect() as connection:
         rows = connection.execute(_READ, {"after": after, "limit": limit}).all()
+        if rows and flush:
+            connection.exec_driver_sql(log.FLUSH)
     return list(_lines(rows))
 
 

@@ -14,7 +14,8 @@ from application.recorder import LogRecorder, receipt_of
 from application.saves import Outcome, Save, pack, pack_texts
 from application.settings import DatabaseSettings
 from application.store import Answer, Idempotency, Receipt, Unconfirmed
-from application.store_connections import FLUSH, TRIES, Statement, StoreConnections, Values
+from application.store_connections import TRIES, Statement, StoreConnections, Values
+from projections.log import FLUSH
 
 LAST_VERSION = 2**63 - 1
 

@@ -24,10 +24,6 @@ TRIES = 3
 """How often a statement is sent when connections turn out to be lost."""
 CLOSE_SECONDS = 5.0
 
-FLUSH = """
-    SELECT set_config('synchronous_commit', 'on', true), pg_logical_emit_message(true, 'tiffin', '')"""
-"""A transaction that waits for the disk: whatever was committed before it began is on disk when it ends."""
-
 SETTLE = """
     SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),
            set_config('jit', 'off', false),

@@ -30,6 +30,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A projection no further behind than this joins the head's lane, which goes back that far for it once."""
     stopped_seconds: float = 30.0
     """After so long a stopped projection tries again: its cause may be gone."""
+    flush: bool = False
+    """Appends may commit before they are on disk; nothing is shown that a crash could still take back."""
 
 
 class Lane(threading.Thread):
@@ -70,7 +72,11 @@ class Lane(threading.Thread):
         if shared is not None:
             return shared
         with connection.begin():
-            return log.read(driver(connection), position, self.limits.batch)
+            events = log.read(driver(connection), position, self.limits.batch)
+        if events and self.limits.flush:
+            with connection.begin():
+                connection.exec_driver_sql(log.FLUSH)
+        return events
 
 
 class TableLane(Lane):

@@ -18,6 +18,9 @@ from domain.mapper import JSONMapper
 CHANNEL = "tiffin_log"
 """NOTIFY channel of the log; the payload is its last position."""
 
+FLUSH = "SELECT set_config('synchronous_commit', 'on', true), pg_logical_emit_message(true, 'tiffin', '')"
+"""A transaction that waits for the disk: whatever was committed before it began is on disk when it ends."""
+
 _READ = """
 SELECT position, topic, recorded_at, originator_id, originator_version, state
 FROM public.events WHERE position > %s ORDER BY position LIMIT %s
@@ -63,13 +66,19 @@ class Unreadable(Exception):  # noqa: N818 - names the outcome
         self.position = position
 
 
-def read(connection: "psycopg.Connection[tuple[Any, ...]]", after: int, limit: int) -> list[Logged]:
+def read(
+    connection: "psycopg.Connection[tuple[Any, ...]]", after: int, limit: int, *, flush: bool = False
+) -> list[Logged]:
     """Read and decode up to `limit` events after a position.
 
+    `flush`: appends may commit before they are on disk; what is read is on disk before it is answered. For that the
+    connection must not be in a transaction.
     Ends before an event that cannot be decoded; raises Unreadable when that is the first one.
     """
     with connection.cursor(binary=True) as cursor:
         found = cursor.execute(_READ, (after, limit), prepare=True).fetchall()
+        if found and flush:
+            cursor.execute(FLUSH, prepare=True)
     events: list[Logged] = []
     for position, topic, recorded_at, stream_id, version, state in found:
         try:

@@ -115,7 +115,7 @@ class Leader:
         """Publish what is new; the time-out of listening makes this the poll as well."""
         while True:
             try:
-                events = log.read(reader, self._feed.end, self._limits.batch)
+                events = log.read(reader, self._feed.end, self._limits.batch, flush=self._limits.flush)
             except log.Unreadable:
                 self._feed.block()
                 return

@@ -59,7 +59,8 @@ async def _events(request: ApiRequest, after: int, limit: int | None) -> AsyncIt
     left = limit
     while left is None or left > 0:
         size = audit.PAGE if left is None else min(audit.PAGE, left)
-        lines = await services.in_thread(audit.lines, services.tiffin.reads, after=after, limit=size)
+        flush = services.settings.database.durable_barrier
+        lines = await services.in_thread(audit.lines, services.tiffin.reads, after=after, limit=size, flush=flush)
         if lines:
             after = lines[-1].position
             left = None if left is None else left - len(lines)

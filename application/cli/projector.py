@@ -11,7 +11,7 @@ from application.bootstrap import connect_valkey
 from application.engines.embedded import resolved
 from application.revision import check
 from application.settings import read_settings
-from projections import registry, runner
+from projections import lanes, registry, runner
 
 PURGE_SECONDS = 0.5
 """How long a batch waits for Valkey to purge a cache, at most."""
@@ -34,4 +34,5 @@ def command() -> None:
                 registry.purging(cache),
                 registry.followers(valkey, prefix=settings.world.prefix, regions=regions),
                 stopping=stopping,
+                limits=lanes.Limits(flush=settings.database.durable_barrier),
             )
