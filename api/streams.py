@@ -31,6 +31,8 @@ from projections.order_timeline import Step
 
 EVENT_STREAM = "text/event-stream"
 HEARTBEAT_SECONDS = 15.0
+RECONNECT_MS = 1_000
+"""How soon clients should come back to another process; browsers do so by themselves."""
 OPEN_ORDERS = 200
 """The most open orders in a restaurant's or driver's snapshot."""
 
@@ -221,6 +223,7 @@ async def _events(live: Live) -> AsyncIterator[bytes]:
         while not isinstance(message := await _next(services, subscription), _Ending):
             # Quiet, or messages were lost: the word that the session is over may be among them.
             if (message is None or isinstance(message, Resync)) and not await services.sessions.lives(session):
+                yield closing("session_over")
                 return
             if message is None:
                 yield b": heart-beat\n\n"
@@ -231,6 +234,12 @@ async def _events(live: Live) -> AsyncIterator[bytes]:
             elif chunk:
                 await live.watch(subscription)
                 yield chunk
+        yield b"retry: %d\n" % RECONNECT_MS + closing("restarting")
+
+
+def closing(reason: str) -> bytes:
+    """The last word of a stream that the server ends."""
+    return event("closing", {"reason": reason})
 
 
 class _Seen(msgspec.Struct, frozen=True):

@@ -245,7 +245,8 @@ class Customer(Controller):
     async def stream_order(self, request: ApiRequest, order_id: FromPath[UUID]) -> Stream:
         """`snapshot` (the order), then an `order` event per change, numbered by the order's version, and `position`.
 
-        After a break send Last-Event-ID: what was missed comes first. `resync` means: a new snapshot follows.
+        After a break send Last-Event-ID: what was missed comes first. `resync` means: a new snapshot follows. `closing`
+        is the last event: come back (`restarting`), or log in again (`session_over`).
         """
         return await respond(OrderStream(request, order_id))
 

@@ -89,11 +89,6 @@ class Follower:
                 return told
         raise AssertionError(f"the stream ended before {name} {data}")
 
-    def end(self) -> None:
-        """Read to the end."""
-        while self.next() is not None:
-            pass
-
 
 @contextmanager
 def following(client: httpx.Client, token: str, path: str, **headers: str) -> Iterator[Follower]:

@@ -127,7 +127,8 @@ def test_log_out_ends_the_streams_of_a_session_at_once(api: Served, city: City) 
         assert stream.next() is not None
         restaurant.do("/v1/sessions/current", method="DELETE")
         began = time.monotonic()
-        stream.end()
+        stream.until("closing", reason="session_over")
+        assert stream.next() is None
     assert time.monotonic() - began < 5
 
 
@@ -152,7 +153,8 @@ def test_sigterm_ends_streams_and_the_process_in_time(api: Served, city: City) -
         assert stream.next() is not None
         began = time.monotonic()
         assert api.end() == 0
-        stream.end()
+        stream.until("closing", reason="restarting")
+        assert stream.next() is None
     assert time.monotonic() - began < 10
 
 
