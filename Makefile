@@ -21,7 +21,7 @@ test: .venv/.dev ## All tests, on real PostgreSQL and Valkey from wheels
 	$(PY) -m pytest -n $(TEST_PROCESSES) --dist worksteal -q
 
 test-long: .venv/.dev ## The tests that kill and tamper, as often as it takes to believe them
-	TIFFIN_KILLS=50 $(PY) -m pytest -q -s tests/application/test_store_crash.py
+	TIFFIN_KILLS=50 TIFFIN_TAMPERINGS=1000 $(PY) -m pytest -q -s tests/application/test_store_crash.py tests/application/seals
 
 check: .venv/.dev ## Lint, format, types, import contracts
 	$(PY) -m ruff check .

@@ -14,6 +14,7 @@ from application.commands import ReportSilent
 from application.context import Context
 from application.execute import execute
 from application.gateways.payments.port import PaymentUnavailable
+from application.seals.sealer import seal_log
 from application.store import StoreBusy
 from domain.errors import Refusal
 from domain.event import Meta
@@ -77,6 +78,7 @@ def purge(tiffin: Tiffin) -> None:
 
 JOBS = (
     Job(timedelta(seconds=1), sweep_silent_drivers),
+    Job(timedelta(seconds=1), seal_log),
     Job(timedelta(seconds=5), release_loose_holds),
     Job(timedelta(seconds=60), purge),
 )

@@ -87,6 +87,13 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: int = 8
 
 
+class SealSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the log's seals are published, and the key that signs them: both away from the database."""
+
+    folder: Path = Path(".tiffin/seals")
+    key_file: Path = Path(".tiffin/keys/seal.ed25519")
+
+
 class ObservabilitySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Log lines and metrics."""
 
@@ -103,6 +110,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     world: WorldSettings = WorldSettings()
     api: ApiSettings = ApiSettings()
     worker: WorkerSettings = WorkerSettings()
+    seals: SealSettings = SealSettings()
     observability: ObservabilitySettings = ObservabilitySettings()
     regions: tuple[Region, ...] = (PORTO,)
     data_dir: Path = Path(".tiffin")
@@ -122,6 +130,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "TIFFIN_WORKER_THREADS": str(self.worker.threads),
             "TIFFIN_DURABLE_BARRIER": str(int(self.database.durable_barrier)),
             "TIFFIN_DATA": str(self.data_dir),
+            "TIFFIN_SEALS": str(self.seals.folder),
+            "TIFFIN_SEAL_KEY": str(self.seals.key_file),
             "LOG_LEVEL": self.observability.log_level,
         }
         if self.observability.metrics_dir is not None:
@@ -155,6 +165,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             processes=_number(env, "TIFFIN_WORKER_PROCESSES", 1, 1, 64),
             threads=_number(env, "TIFFIN_WORKER_THREADS", 8, 1, 200),
         ),
+        seals=SealSettings(
+            folder=_path(env, "TIFFIN_SEALS", data_dir / "seals"),
+            key_file=_path(env, "TIFFIN_SEAL_KEY", data_dir / "keys" / "seal.ed25519"),
+        ),
         observability=ObservabilitySettings(
             log_level=_log_level(env.get("LOG_LEVEL", "")),
             metrics_dir=Path(metrics_dir) if metrics_dir else None,
@@ -171,6 +185,10 @@ def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int
     if not text.isdecimal() or not low <= int(text) <= high:
         raise InvalidSettings(f"{name} is {text!r}; set a whole number from {low} to {high}, or leave it out.")
     return int(text)
+
+
+def _path(env: Mapping[str, str], name: str, default: Path) -> Path:
+    return Path(env[name]).expanduser().resolve() if env.get(name) else default
 
 
 def _database_url(url: str) -> str:

@@ -15,7 +15,7 @@ import psycopg
 from application import clocks, revision, staff
 from application.clocks import WorldClock
 from application.engines import embedded
-from application.settings import Settings, WorldSettings, read_settings
+from application.settings import SealSettings, Settings, WorldSettings, read_settings
 from application.supervise import Supervisor, supervised
 from domain.region import Region
 
@@ -89,6 +89,7 @@ def create(
             api=msgspec.structs.replace(base.api, host="127.0.0.1", port=_free_port()),
             observability=msgspec.structs.replace(base.observability, metrics_dir=folder / "run" / "metrics"),
             regions=tuple(regions),
+            seals=SealSettings(folder=folder / "seals", key_file=folder / "keys" / "seal.ed25519"),
             data_dir=folder,
         )
         world = clocks.World(name=name, speed=speed, origin_business=origin_business, origin_machine=None)

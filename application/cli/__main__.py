@@ -24,6 +24,7 @@ SUBCOMMANDS = {
     "accounts": "Create accounts for staff.",
     "projections": "Show position and lag of the read models; rebuild one.",
     "reactions": "Show reactions that wait or gave up; retry one.",
+    "audit": "Verify the log against its seals; prove a single event.",
     "api": "Process: the HTTP API.",
     "projector": "Process: feeds the read models.",
     "follower": "Process: hands out reactions when they are due; clock jobs.",

@@ -23,7 +23,7 @@ def command(*, yes: bool) -> None:
     for world in _worlds(settings.data_dir):
         embedded.stop(world)
     embedded.erase(settings.data_dir)
-    for name in ("worlds", "run", "logs"):
+    for name in ("worlds", "run", "logs", "seals", "keys"):
         shutil.rmtree(settings.data_dir / name, ignore_errors=True)
     click.echo(f"{settings.data_dir} is empty.")
 

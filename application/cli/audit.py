@@ -1,0 +1,146 @@
+"""`tiffin audit`: is the log the one that was written, and proofs of it for third parties."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import click
+import msgspec
+import psycopg
+
+from application.clocks import MachineClock
+from application.engines.embedded import resolved
+from application.seals import export as exports
+from application.seals import proofs, verification
+from application.seals.book import Book, UnreadableSeals
+from application.seals.verification import Report
+from application.settings import Settings, read_settings
+from application.store_connections import Connection
+
+PROGRESS_EVERY = 100_000
+
+
+@click.group(name="audit")
+def command() -> None:
+    """Verify the log against its seals; prove a single event."""
+
+
+@command.command(name="verify")
+@click.option("--from", "first", type=click.IntRange(1), default=1, show_default=True, help="First log position.")
+@click.option("--to", "last", type=click.IntRange(1), help="Last log position (default: the log's end).")
+@click.option("--key", "keys", multiple=True, help="A public key you trust, in hexadecimal (default: those on file).")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON line.")
+def verify(first: int, last: int | None, keys: tuple[str, ...], *, as_json: bool) -> None:
+    """Check hash chain, Merkle roots and signatures; exit 1 when something does not fit."""
+    if last is not None and last < first:
+        raise click.UsageError(f"--to {last} comes before --from {first}.")
+    told = 0
+
+    def progress(position: int) -> None:
+        nonlocal told
+        if position - told >= PROGRESS_EVERY:
+            told = position
+            click.echo(f"verified up to {position}", err=True)
+
+    with opened() as (connection, book):
+        try:
+            report = verification.verify_log(
+                connection, book.seals(), keys or book.keys(), first=first, last=last, on_progress=progress
+            )
+        except ValueError as error:
+            raise click.ClickException(f"{error}.") from None
+    click.echo(msgspec.json.encode(report).decode() if as_json else _sentences(report))
+    if not report.ok:
+        raise SystemExit(1)
+
+
+@command.command(name="prove")
+@click.argument("event_id", type=click.UUID)
+def prove(event_id: UUID) -> None:
+    """Print the proof that the event EVENT_ID is in the sealed log, as JSON."""
+    with opened() as (connection, book):
+        try:
+            proof = proofs.prove(connection, book.seals(), event_id)
+        except proofs.NotProvable as error:
+            raise click.ClickException(str(error)) from None
+    click.echo(msgspec.json.format(msgspec.json.encode(proof)).decode())
+
+
+@command.command(name="verify-proof")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", "keys", multiple=True, required=True, help="A public key you trust, in hexadecimal.")
+def verify_proof(file: Path, keys: tuple[str, ...]) -> None:
+    """Check a proof made by `tiffin audit prove`. Needs no database, only a key that you trust."""
+    try:
+        proof = msgspec.json.decode(file.read_bytes(), type=proofs.Proof)
+    except msgspec.MsgspecError as error:
+        raise click.ClickException(f"{file} is no proof: {error}.") from None
+    if (reason := proofs.check(proof, keys)) is not None:
+        raise click.ClickException(f"The proof does not hold: {reason}.")
+    click.echo(f"Event {proof.position} ({proof.topic}) was in the log when it was sealed at {proof.seal.sealed_at}.")
+
+
+@command.command(name="export")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--from", "first", type=click.IntRange(1), default=1, show_default=True, help="First log position.")
+@click.option("--to", "last", type=click.IntRange(1), help="Last log position (default: the last sealed one).")
+def export(folder: Path, first: int, last: int | None) -> None:
+    """Write the log with its seals into the new folder FOLDER; tools/verify_export.py checks it anywhere."""
+    if last is not None and last < first:
+        raise click.UsageError(f"--to {last} comes before --from {first}.")
+    with opened() as (connection, book):
+        try:
+            manifest = exports.export(
+                connection,
+                folder,
+                book.seals(),
+                book.keys(),
+                first=first,
+                last=last,
+                now=MachineClock().machine_now(),
+                on_progress=lambda position: click.echo(f"exported up to {position}", err=True),
+            )
+        except exports.NotExportable as error:
+            raise click.ClickException(f"{error}.") from None
+    click.echo(f"Events {manifest.first} to {manifest.last} are in {folder}.")
+
+
+@command.command(name="keys")
+def list_keys() -> None:
+    """Print the public keys of the seals, to be handed to who verifies."""
+    click.echo("\n".join(Book(read_settings().seals).keys()))
+
+
+@contextmanager
+def opened() -> Iterator[tuple[Connection, Book]]:
+    """The log, read-only, and its seals."""
+    with (
+        resolved(read_settings()) as settings,
+        psycopg.connect(
+            settings.database.url,
+            autocommit=True,
+            connect_timeout=settings.database.connect_timeout_seconds,
+            application_name="tiffin-audit",
+            options="-c default_transaction_read_only=on -c statement_timeout=0",
+        ) as connection,
+    ):
+        try:
+            yield connection, book_of(settings)
+        except UnreadableSeals as error:
+            raise click.ClickException(str(error)) from None
+
+
+def book_of(settings: Settings) -> Book:
+    """The seals that the settings name."""
+    return Book(settings.seals)
+
+
+def _sentences(report: Report) -> str:
+    events = f"{report.events} events ({report.first} to {report.last}) and {report.seals} seals"
+    speed = f"{report.seconds} s, {report.events_per_s:,.0f} events/s"
+    lines = [f"{events} in {speed}; {report.unsealed} younger than the last seal."]
+    for first, last, reason in report.faults:
+        lines.append(f"event {first}: {reason}" if first == last else f"events {first} to {last}: {reason}")
+    lines.append("Everything fits." if report.ok else f"{len(report.faults)} things do not fit.")
+    return "\n".join(lines)

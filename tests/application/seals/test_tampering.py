@@ -1,0 +1,139 @@
+"""An export in the hands of whoever wants another history: every change is found, and found where it was made."""
+
+import copy
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from application.seals import export
+from application.seals.book import Book
+from application.store_connections import Connection
+from tests.application.seals.conftest import NOW
+
+PLACES = int(os.environ.get("TIFFIN_TAMPERINGS", "60"))
+
+type Event = dict[str, Any]
+type Tampering = Callable[[random.Random, list[Event], int], tuple[int, int]]
+"""Changes the events at an index; answers the positions where it shows."""
+
+
+def flip(choose: random.Random, events: list[Event], at: int) -> tuple[int, int]:
+    """One character of one column."""
+    event = events[at]
+    name = choose.choice([name for name, value in event.items() if isinstance(value, str)])
+    value = event[name]
+    place = choose.randrange(len(value))
+    event[name] = value[:place] + choose.choice("0123456789abcdef".replace(value[place], "")) + value[place + 1 :]
+    position = at + 1
+    return position, position
+
+
+def delete(_: random.Random, events: list[Event], at: int) -> tuple[int, int]:
+    del events[at]
+    return at + 1, at + 1
+
+
+def insert(choose: random.Random, events: list[Event], at: int) -> tuple[int, int]:
+    events.insert(at, copy.deepcopy(choose.choice(events)))
+    return at + 1, at + 1
+
+
+def reorder(choose: random.Random, events: list[Event], at: int) -> tuple[int, int]:
+    other = choose.choice([number for number in range(len(events)) if number != at])
+    events[at], events[other] = events[other], events[at]
+    return min(at, other) + 1, min(at, other) + 1
+
+
+def truncate(_: random.Random, events: list[Event], at: int) -> tuple[int, int]:
+    del events[at:]
+    return at + 1, at + 1
+
+
+TAMPERINGS: tuple[Tampering, ...] = (flip, delete, insert, reorder, truncate)
+
+
+@pytest.fixture
+def bundle(sealed: int, connection: Connection, book: Book, tmp_path: Path) -> Path:
+    folder = tmp_path / "export"
+    manifest = export.export(
+        connection, folder, book.seals(), book.keys(), first=1, last=None, now=NOW, on_progress=lambda _: None
+    )
+    assert (manifest.first, manifest.last) == (1, sealed)
+    return folder
+
+
+def test_an_untouched_bundle_fits(bundle: Path, book: Book, verifier: ModuleType) -> None:
+    events, seals, before = verifier.read_bundle(bundle)
+    assert len(events) == 125
+    assert verifier.verify(events, seals, before, set(book.keys())) == []
+    assert [event.position for event in export.events(bundle)] == list(range(1, 126))
+
+
+def test_every_tampering_is_found_where_it_was_made(bundle: Path, book: Book, verifier: ModuleType) -> None:
+    seed = random.randrange(2**32)  # noqa: S311 - no secret
+    choose, number, found = random.Random(seed), 0, 0  # noqa: S311 - no secret
+    whole, seals, before = verifier.read_bundle(bundle)
+    while found < PLACES:
+        number += 1
+        tamper = TAMPERINGS[number % len(TAMPERINGS)]
+        events = copy.deepcopy(whole)
+        first, last = tamper(choose, events, choose.randrange(len(events)))
+        clever = number // len(TAMPERINGS) % 2 == 1
+        if clever:
+            relink(verifier, events, before)
+        if events == whole:  # a flipped hash that was computed anew
+            continue
+        faults = verifier.verify(events, seals, before, set(book.keys()))
+        said = f"seed {seed}, number {number}, {tamper.__name__} at {first}, clever: {clever}: {faults[:3]}"
+        assert faults, said
+        located = [fault for fault in faults if fault[0] <= last and fault[1] >= first]
+        assert located, said
+        if not clever:
+            assert faults[0][0] == first or located[0] == faults[0], said
+        found += 1
+    print(f"{found} tamperings, all found and located (seed {seed})")  # noqa: T201 - what a long run has done
+
+
+def relink(verifier: ModuleType, events: list[Event], before: str) -> None:
+    """Number and chain the events anew, as who has the database and this code would."""
+    chain = bytes.fromhex(before)
+    for position, event in enumerate(events, 1):
+        event["position"] = position
+        try:
+            chain = verifier.link(chain, event)
+        except (ValueError, TypeError):
+            return
+        event["hash"] = chain.hex()
+
+
+def test_a_bundle_that_is_not_whole_is_refused(bundle: Path, verifier: ModuleType, book: Book) -> None:
+    part = bundle / "events-00000001.ndjson.zst"
+    data = part.read_bytes()
+    part.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(SystemExit, match="not the file"):
+        verifier.read_bundle(bundle)
+    part.unlink()
+    with pytest.raises(SystemExit, match="no whole bundle"):
+        verifier.read_bundle(bundle)
+    (bundle / "manifest.json").write_text("{")
+    with pytest.raises(export.NotExportable, match="holds no bundle"):
+        list(export.events(bundle))
+    with pytest.raises(SystemExit, match="no whole bundle"):
+        verifier.read_bundle(bundle)
+    assert book.keys()
+
+
+def test_a_forged_book_of_seals_is_found(bundle: Path, book: Book, verifier: ModuleType) -> None:
+    events, seals, before = verifier.read_bundle(bundle)
+    keys = set(book.keys())
+    assert verifier.verify(events, seals, before, {"00" * 32})
+    assert verifier.verify(events, seals[1:], before, keys)
+    assert verifier.verify(events, [*seals[:2], *seals[3:]], before, keys)
+    assert verifier.verify(events, [], before, keys)
+    forged = seals[-1] | {"root": "00" * 32}
+    assert verifier.verify(events, [*seals[:-1], forged], before, keys)
