@@ -1,0 +1,101 @@
+"""`tiffin audit`, as an auditor types it, and the standalone verifier as a stranger does."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from application import revision
+from application.cli.__main__ import tiffin
+from application.engines import embedded, postgres
+from application.event_store import PostgresEventStore
+from application.seals import sealer
+from application.seals.book import Book
+from application.settings import read_settings
+from tests.application.seals.conftest import ROOT, append
+from tests.application.store_acts import store_settings
+
+
+def run(data: Path, *arguments: str) -> Result:
+    environment = {"TIFFIN_DATA": str(data), "DATABASE_URL": None, "VALKEY_URL": None}
+    return CliRunner().invoke(tiffin, ["audit", *arguments], env=environment)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of running engines with a log of 40 sealed events."""
+    folder = tmp_path_factory.mktemp("audit")
+    with embedded.embedded(folder, durable=False) as addresses:
+        revision.upgrade(addresses.database_url)
+        store = PostgresEventStore(store_settings(addresses.database_url))
+        append(store, 4)
+        store.close()
+        book = Book(read_settings({"TIFFIN_DATA": str(folder)}).seals)
+        with psycopg.connect(addresses.database_url, autocommit=True) as connection:
+            sealer.seal_new(connection, book, datetime.now(UTC))
+        yield folder
+
+
+def test_a_whole_log_verifies(data: Path) -> None:
+    done = run(data, "verify", "--json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.output.splitlines()[-1])
+    assert (report["events"], report["ok"], report["faults"]) == (40, True, [])
+    assert report["events_per_s"] > 0
+    assert "Everything fits." in run(data, "verify", "--from", "3", "--to", "9").output
+
+
+def test_what_cannot_be_asked_is_refused_in_words(data: Path) -> None:
+    for arguments, said in {
+        ("verify", "--from", "9", "--to", "3"): "comes before",
+        ("verify", "--to", "41"): "the log ends at 40",
+        ("verify", "--from", "41", "--to", "50"): "the log ends at 40",
+        ("verify", "--from", "0"): "0 is not in the range",
+        ("prove", "x"): "not a valid UUID",
+        ("prove", "018f9c1e-7a30-7d52-9c1d-3f0a4b9d2e11"): "There is no event",
+        ("verify-proof", str(data / "nothing"), "--key", "00"): "does not exist",
+        ("export", str(data)): "exists already",
+        ("export", str(data / "late"), "--from", "41"): "no seal covers",
+    }.items():
+        refused = run(data, *arguments)
+        assert refused.exit_code != 0
+        assert said in refused.output, refused.output
+
+
+def test_a_key_that_is_not_trusted_fails(data: Path) -> None:
+    refused = run(data, "verify", "--key", "00" * 32)
+    assert refused.exit_code == 1
+    assert "not signed by a known key" in refused.output
+
+
+def test_an_event_is_proved_to_who_knows_the_key(data: Path, tmp_path: Path) -> None:
+    with psycopg.connect(postgres.address(data / "postgres")) as connection:
+        ((event_id,),) = connection.execute("SELECT event_id FROM events WHERE position = 7").fetchall()
+    key = run(data, "keys").output.strip()
+    proof = tmp_path / "proof.json"
+    proof.write_text(run(data, "prove", str(event_id)).output)
+    assert "Event 7" in run(data, "verify-proof", str(proof), "--key", key).output
+    assert "does not hold" in run(data, "verify-proof", str(proof), "--key", "00" * 32).output
+    proof.write_text("{}")
+    assert "is no proof" in run(data, "verify-proof", str(proof), "--key", key).output
+
+
+def test_a_stranger_verifies_an_export(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    assert run(data, "export", str(folder)).exit_code == 0
+    key = run(data, "keys").output.strip()
+
+    def verify(trusted: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-I", str(ROOT / "tools" / "verify_export.py"), str(folder), "--key", trusted]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)  # noqa: S603
+
+    assert verify(key).stdout == "ok: 40 events, 1 seals\n"
+    refused = verify("00" * 32)
+    assert refused.returncode == 1
+    assert "not signed by a key you trust" in refused.stdout
