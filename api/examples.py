@@ -355,4 +355,19 @@ AUDIT_LINE = (
     f'"schema":1,"occurred_at":"{MORNING}","recorded_at":"{MORNING}","meta":{{"actor_type":"restaurant"}},"data":{{}},'
     f'"hash":"{"0" * 64}"}}\n'
 )
+STREAM_STATE = {
+    "stream_id": ORDER,
+    "kind": "order",
+    "version": 4,
+    "at": MORNING,
+    "topic": "order.confirmed",
+    "state": {"id": ORDER, "version": 4, "status": "confirmed", "dispatch": "idle"},
+}
+STREAM_DIFF = {
+    "stream_id": ORDER,
+    "kind": "order",
+    "from_version": 2,
+    "to_version": 4,
+    "changes": [{"path": "status", "before": "placed", "after": "confirmed"}],
+}
 METRICS = '# TYPE orders_active gauge\norders_active{status="preparing"} 12.0\n'

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from api.order_views import DeliveryListing, KitchenListing
+from application.time_travel import Difference
 from domain.geo import Position
 from domain.order.events import EtaBreakdown, Line, Price
 from projections.driver_board import DriverOnBoard
@@ -285,6 +286,16 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 
     order_id: UUID
     steps: list[Step]
+
+
+class StreamDiff(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed in a stream between two of its versions."""
+
+    stream_id: UUID
+    kind: str
+    from_version: int
+    to_version: int
+    changes: list[Difference]
 
 
 class OrderSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from api.controllers.health import Health
 from api.controllers.inbox import InboxOf
 from api.controllers.ops import Ops
 from api.controllers.restaurant import Kitchen, Menu
+from api.controllers.streams import Streams
 from api.controllers.support import Support
 
-CONTROLLERS = [Accounts, Customer, Kitchen, Menu, Driver, InboxOf, Support, Auditor, Ops, Health, Docs]
+CONTROLLERS = [Accounts, Customer, Kitchen, Menu, Driver, InboxOf, Support, Auditor, Streams, Ops, Health, Docs]

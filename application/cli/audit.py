@@ -9,21 +9,29 @@ import click
 import msgspec
 import psycopg
 
+from application import time_travel
 from application.clocks import MachineClock
 from application.engines.embedded import resolved
+from application.event_store import PostgresEventStore
 from application.seals import export as exports
 from application.seals import proofs, verification
 from application.seals.book import Book, UnreadableSeals
 from application.seals.verification import Report
 from application.settings import Settings, read_settings
 from application.store_connections import Connection
+from domain.errors import NotFound
+from projections import recheck
+from projections.connections import open_engine
+from projections.registry import PROJECTIONS
 
 PROGRESS_EVERY = 100_000
+WIDEST = 200
+"""Characters of a value on the terminal."""
 
 
 @click.group(name="audit")
 def command() -> None:
-    """Verify the log against its seals; prove a single event."""
+    """Verify the log against its seals, prove single events, replay, export."""
 
 
 @command.command(name="verify")
@@ -104,6 +112,59 @@ def export(folder: Path, first: int, last: int | None) -> None:
         except exports.NotExportable as error:
             raise click.ClickException(f"{error}.") from None
     click.echo(f"Events {manifest.first} to {manifest.last} are in {folder}.")
+
+
+@command.command(name="replay")
+@click.option("--stream", "stream_id", type=click.UUID, help="Step through one stream: each event and what it changed.")
+@click.option("--all", "everything", is_flag=True, help="Fold the whole log anew and compare with the read models.")
+def replay(stream_id: UUID | None, *, everything: bool) -> None:
+    """Read the log through the code of today. Sets nothing going; exit 1 when a read model shows something else."""
+    if (stream_id is None) == (not everything):
+        raise click.UsageError("Say either --stream ID or --all.")
+    with resolved(read_settings()) as settings:
+        if stream_id is not None:
+            _step_through(settings, stream_id)
+        elif not _recheck(settings):
+            raise SystemExit(1)
+
+
+def _step_through(settings: Settings, stream_id: UUID) -> None:
+    store = PostgresEventStore(settings.database)
+    try:
+        for step in time_travel.steps(store, stream_id):
+            one = step.recorded
+            who = f"{one.meta.actor_type} {one.meta.actor_id or ''}".strip()
+            click.secho(
+                f"{one.originator_version:>4}  {one.occurred_at:%Y-%m-%d %H:%M:%S}  {one.event.TOPIC}", bold=True
+            )
+            click.echo(f"      by {who}")
+            for change in step.changes:
+                click.echo(f"      {change.path}: {_shown(change.before)} → {_shown(change.after)}")
+    except NotFound as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        store.close()
+
+
+def _shown(value: object) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= WIDEST else f"{text[:WIDEST]}…"
+
+
+def _recheck(settings: Settings) -> bool:
+    engine, same = open_engine(settings.database.url), True
+    for projection in PROJECTIONS:
+        try:
+            found = recheck.compare(engine, projection, lambda position, end: click.echo(f"{position}/{end}", err=True))
+        except LookupError as error:
+            raise click.ClickException(str(error)) from None
+        verdict = "as the log says" if found.same else "DIFFERENT"
+        click.echo(f"{found.name}: {found.rows} rows as of event {found.position}, {verdict}")
+        for kind, rows in (("wrong", found.wrong), ("missing", found.missing)):
+            for row in rows:
+                click.echo(f"  {kind} {row}")
+        same = same and found.same
+    return same
 
 
 @command.command(name="keys")
