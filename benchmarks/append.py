@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -22,7 +21,6 @@ from typing import Any
 
 import click
 import psycopg
-from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg.conninfo import conninfo_to_dict
 
@@ -32,9 +30,7 @@ from application.event_store import PostgresEventStore
 from application.ids import new_id
 from application.settings import DatabaseSettings, PoolSettings
 from application.store import Answer, Change, Idempotency
-from domain import order
-from domain.event import Event, Meta, Recorded, Role
-from domain.geo import Position
+from benchmarks.order_life import META, NOON, placement, recorded
 from domain.mapper import JSONMapper
 
 WRITERS = (1, 8, 16, 64)
@@ -43,10 +39,6 @@ THREADS = 16
 SLOW_FLUSH_US = 2_000
 PATIENCE_SECONDS = 30.0
 WARM_UP_SECONDS = 0.5
-NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
-PLACE = Position(lat=41.15, lon=-8.61)
-ID = new_id()
-META = Meta(actor_type=Role.CUSTOMER, actor_id=ID, correlation_id="benchmark", ip="127.0.0.1")
 
 type Append = Callable[[], object]
 
@@ -131,7 +123,7 @@ def our_writer(url: str, threads: int, *, durable_barrier: bool = False) -> Iter
     def append() -> None:
         stream, key = new_id(), str(new_id())
         store.append(
-            [Change(stream, 0, placed())],
+            [Change(stream, 0, placement())],
             answer=Answer(id=stream, status="placed", version=2),
             meta=META,
             occurred_at=NOON,
@@ -154,7 +146,7 @@ def stock_writer(url: str, threads: int) -> Iterator[Append]:
     with stock_recorder(url, threads) as recorder:
 
         def append() -> None:
-            recorder.insert_events(to_stored(mapper))
+            recorder.insert_events([mapper.to_stored_event(one) for one in recorded(new_id(), placement())])
 
         yield append
 
@@ -176,56 +168,6 @@ def stock_recorder(url: str, connections: int) -> Iterator[PostgresApplicationRe
         yield PostgresApplicationRecorder(datastore)
     finally:
         datastore.close()
-
-
-def to_stored(mapper: JSONMapper) -> list[StoredEvent]:
-    """A placement as it is stored."""
-    stream = new_id()
-    return [
-        mapper.to_stored_event(
-            Recorded(
-                originator_id=stream,
-                originator_version=version,
-                event_id=new_id(),
-                occurred_at=NOON,
-                meta=META,
-                event=event,
-            )
-        )
-        for version, event in enumerate(placed(), 1)
-    ]
-
-
-def placed() -> list[Event]:
-    """The events of a placement of two lines."""
-    lines = tuple(
-        order.Line(item_id=ID, name="Francesinha", unit_price_minor=1_000, quantity=1, total_minor=1_000)
-        for _ in range(2)
-    )
-    price = order.Price(
-        currency="EUR",
-        subtotal_minor=2_000,
-        delivery_fee_minor=199,
-        service_fee_minor=100,
-        tax_minor=299,
-        tip_minor=100,
-        total_minor=2_698,
-    )
-    placed = order.Placed(
-        customer_id=ID,
-        customer_name="Ana",
-        region="porto",
-        restaurant_id=ID,
-        restaurant_name="Casa",
-        restaurant_position=PLACE,
-        lines=lines,
-        price=price,
-        dropoff=order.Dropoff(position=PLACE, address="Rua das Flores 1"),
-        delivery_distance_m=900.0,
-        prep_seconds=600,
-        promised_at=NOON,
-    )
-    return [placed, order.PaymentAuthorized(payment_id="pay-1", amount_minor=price.total_minor, currency="EUR")]
 
 
 def slow_down(url: str, delay_us: int) -> None:

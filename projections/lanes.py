@@ -9,9 +9,9 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Engine
 
-from projections import batches, log, positions
+from projections import batches, positions
+from projections.ahead import ReadAhead
 from projections.batches import is_transient
-from projections.connections import driver
 from projections.log import Feed, Logged, Unreadable
 from projections.projection import Follower, Projection
 
@@ -48,7 +48,10 @@ class Lane(threading.Thread):
         """Work; connect again after an error."""
         while not self.feed.closed:
             try:
-                with self.engine.connect() as connection:
+                with (
+                    ReadAhead(self.engine, batch=self.limits.batch, flush=self.limits.flush) as self._ahead,
+                    self.engine.connect() as connection,
+                ):
                     self.work(connection)
             except Exception as error:  # noqa: BLE001 - a thread that ends would leave its projections without a lane
                 self._complain(error)
@@ -66,17 +69,10 @@ class Lane(threading.Thread):
     def work(self, connection: Connection) -> None:
         """Apply batch after batch until the feed closes."""
 
-    def take(self, connection: Connection, position: int) -> Sequence[Logged]:
+    def take(self, position: int) -> Sequence[Logged]:
         """Get the events after a position: the shared ones at the head, read alone further back."""
         shared = self.feed.after(position, self.limits.batch)
-        if shared is not None:
-            return shared
-        with connection.begin():
-            events = log.read(driver(connection), position, self.limits.batch)
-        if events and self.limits.flush:
-            with connection.begin():
-                connection.exec_driver_sql(log.FLUSH)
-        return events
+        return self._ahead.take(position) if shared is None else shared
 
 
 class TableLane(Lane):
@@ -132,7 +128,7 @@ class TableLane(Lane):
     def _step(self, connection: Connection, start: int) -> bool:
         """Apply one batch; False when there is none."""
         try:
-            events = self.take(connection, start)
+            events = self.take(start)
         except Unreadable as error:
             self._give_up(
                 connection, [name for name, position in self._reached.items() if position == start], str(error)
@@ -228,7 +224,7 @@ class FollowerLane(Lane):
     def _step(self, connection: Connection) -> bool:
         with connection.begin():
             self._position = self._follower.position(connection)
-        events = self.take(connection, self._position)
+        events = self.take(self._position)
         if events:
             self._follower.apply(events)
             self._position = events[-1].position
