@@ -11,7 +11,7 @@ from domain.scoring import Score
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 PLACE = Position(lat=41.15, lon=-8.61)
-ID = new_id()
+ID, RESTAURANT = new_id(), new_id()
 META = Meta(actor_type=Role.CUSTOMER, actor_id=ID, correlation_id="benchmark", ip="127.0.0.1")
 
 
@@ -34,7 +34,7 @@ def placement() -> list[Event]:
         customer_id=ID,
         customer_name="Ana",
         region="porto",
-        restaurant_id=ID,
+        restaurant_id=RESTAURANT,
         restaurant_name="Casa",
         restaurant_position=PLACE,
         lines=lines,

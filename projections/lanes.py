@@ -140,35 +140,41 @@ class TableLane(Lane):
 
     def _advance(self, connection: Connection, events: Sequence[Logged]) -> None:
         members = self._members
-        try:
-            reached = batches.apply(connection, list(members.values()), events)
-        except Exception as error:
-            if is_transient(error):
-                raise
+        if self._apply(connection, list(members.values()), events) is not None:
             for projection in members.values():
                 self._advance_alone(connection, projection, events)
-        else:
-            self._note(reached)
-            if len(reached) < len(members):
-                self._look_up(connection, members.keys() - reached.keys())
 
     def _advance_alone(self, connection: Connection, projection: Projection, events: Sequence[Logged]) -> None:
         """Apply a batch to one projection, halving it down to the event that fails; there it stops."""
+        failure = self._apply(connection, [projection], events)
+        if failure is None:
+            return
+        if len(events) == 1:
+            at = events[0]
+            where = {"projection": projection.name, "position": at.position, "topic": at.topic}
+            _LOG.error("projection stopped", **where, exc_info=failure)
+            why = f"event {at.position} ({at.topic}): {type(failure).__name__}: {failure}"
+            self._give_up(connection, [projection.name], why)
+            return
+        middle = len(events) // 2
+        self._advance_alone(connection, projection, events[:middle])
+        if projection.name in self._reached:
+            self._advance_alone(connection, projection, events[middle:])
+
+    def _apply(
+        self, connection: Connection, projections: Sequence[Projection], events: Sequence[Logged]
+    ) -> Exception | None:
+        """Apply a batch; answers what an event did to it. Raises what the surroundings did."""
         try:
-            self._note(batches.apply(connection, [projection], events))
+            reached = batches.apply(connection, projections, events)
         except Exception as error:
             if is_transient(error):
                 raise
-            if len(events) == 1:
-                at = events[0]
-                _LOG.exception("projection stopped", projection=projection.name, position=at.position, topic=at.topic)
-                why = f"event {at.position} ({at.topic}): {type(error).__name__}: {error}"
-                self._give_up(connection, [projection.name], why)
-                return
-            middle = len(events) // 2
-            self._advance_alone(connection, projection, events[:middle])
-            if projection.name in self._reached:
-                self._advance_alone(connection, projection, events[middle:])
+            return error
+        self._note(reached)
+        if len(reached) < len(projections):
+            self._look_up(connection, {projection.name for projection in projections} - reached.keys())
+        return None
 
     def _note(self, reached: dict[str, int]) -> None:
         with self._guard:
