@@ -13,7 +13,7 @@ import pytest
 import redis
 from msgspec.structs import replace
 
-from application import commands
+from application import causes, commands
 from application.engines import valkey
 from application.settings import Settings, ValkeySettings
 from domain.event import Role
@@ -55,6 +55,14 @@ def test_offered_expired_offered_to_the_next_and_delivered(hasty: Town) -> None:
     assert [offer.sequence for offer in offers] == [1, 2]
     caused = [one for one in hasty.tiffin.store.stream(order_id) if one.event.TOPIC == "order.driver_offered"]
     assert all(one.meta.causation_id and one.meta.correlation_id == "test" for one in caused)
+    with psycopg.connect(hasty.tiffin.settings.database.url, autocommit=True) as connection:
+        found = [one for one in causes.tree(connection, "test") if one.stream_id == order_id]
+        assert causes.tree(connection, "another") == []
+    assert len(found) == len(topics), "no event is lost, none stands twice"
+    told = [(one.topic.removeprefix("order."), one.depth) for one in found]
+    for step in ("confirmed", 0), ("driver_offered", 1), ("offer_expired", 2), ("driver_offered", 3):
+        assert step in told
+    assert told[-3:] == [("delivered", 0), ("payment_captured", 1), ("completed", 2)]
     assert {state for state, *_ in hasty.rows(order_id, MATCHING)} == {"done"}
     assert hasty.rows(order_id, "orders.reject_unanswered")[0][:2] == ("done", "overtaken by order.confirmed")
 
