@@ -2,21 +2,59 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import Engine, Row, text
 
-from projections import log
+from projections import log, positions
 
 PAGE = 1_000
 """Events read at once."""
+WINDOW = 50_000
+"""Positions looked through at once for events that a filter wants: no query runs long, however rare they are."""
 
-_READ = text("""
-    SELECT position, topic, originator_id, originator_version, event_id, recorded_at, state, encode(hash, 'hex') AS hash
-    FROM public.events WHERE position > :after ORDER BY position LIMIT :limit
-""")
+_COLUMNS = """position, topic, originator_id, originator_version, event_id, recorded_at, state,
+              encode(hash, 'hex') AS hash"""
+_CONDITIONS = {
+    "topic": "topic = :topic",
+    "kind": "topic LIKE :kind || '.%'",
+    "role": "actor_type = :role",
+    "actor_id": "actor_id = :actor_id",
+    "correlation_id": "correlation_id = :correlation_id",
+    "recorded_from": "recorded_at >= :recorded_from",
+    "recorded_to": "recorded_at < :recorded_to",
+    "restaurant_id": """(originator_id = :restaurant_id OR originator_id IN
+        (SELECT order_id FROM order_lists.orders WHERE restaurant_id = :restaurant_id))""",
+    "driver_id": """(originator_id = :driver_id OR actor_id = :driver_id OR originator_id IN
+        (SELECT order_id FROM order_lists.orders WHERE driver_id = :driver_id))""",
+}
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events an auditor wants; everything where nothing is said. Times are `recorded_at`, the second excluded.
+
+    `restaurant_id` and `driver_id` mean their own streams and those of their orders; a driver's, what they did as well.
+    """
+
+    topic: str | None = None
+    kind: str | None = None
+    role: str | None = None
+    actor_id: UUID | None = None
+    correlation_id: str | None = None
+    recorded_from: datetime | None = None
+    recorded_to: datetime | None = None
+    restaurant_id: UUID | None = None
+    driver_id: UUID | None = None
+
+
+class Read(NamedTuple):
+    """Events, the position up to which the log was looked through for them, and whether that is its end."""
+
+    lines: "list[AuditLine]"
+    reached: int
+    ended: bool
 
 
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,16 +83,25 @@ class _State(msgspec.Struct):
 _state = msgspec.json.Decoder(_State)
 
 
-def lines(reads: Engine, *, after: int, limit: int, flush: bool = False) -> list[AuditLine]:
-    """At most `limit` events with position > `after`; with `flush` on disk before they are told, see `log.read`.
+def read(reads: Engine, *, after: int, limit: int, wanted: Wanted, flush: bool = False) -> Read:
+    """At most `limit` wanted events with position > `after`; with `flush` on disk before they are told.
 
-    `reads` runs each statement on its own.
+    `reads` runs each statement on its own. Where it ends before the log does, ask again after `reached`.
     """
+    values = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
+    conditions = " AND ".join(["position > :after", "position <= :upto", *(_CONDITIONS[name] for name in values)])
     with reads.connect() as connection:
-        rows = connection.execute(_READ, {"after": after, "limit": limit}).all()
+        head = positions.head(connection)
+        upto = min(head, after + WINDOW) if values else head
+        rows = connection.execute(
+            text(f"SELECT {_COLUMNS} FROM public.events WHERE {conditions} ORDER BY position LIMIT :limit"),  # noqa: S608
+            values | {"after": after, "upto": upto, "limit": limit},
+        ).all()
         if rows and flush:
             connection.exec_driver_sql(log.FLUSH)
-    return list(_lines(rows))
+    found = list(_lines(rows))
+    reached = found[-1].position if len(found) == limit else max(after, upto)
+    return Read(found, reached, reached >= head)
 
 
 def _lines(rows: Sequence[Row[Any]]) -> Iterator[AuditLine]:

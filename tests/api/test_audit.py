@@ -10,10 +10,12 @@ import pytest
 from litestar.testing import TestClient
 
 from api.app import Api
+from application import audit
 from application.settings import Settings
 from tests.api.conftest import appointed, running_projector
 from tests.api.people import City, Person, basket
 from tests.api.serving import WAIT_SECONDS, Served, served
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -80,3 +82,50 @@ def test_a_follower_is_told_what_happens_next(api: Served, settings: Settings) -
         auditor.do("/v1/sessions/current", method="DELETE")
         for line in told:
             assert line["position"] > placed["position"]
+
+
+def test_filters_must_all_fit(city: City, auditor: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "WINDOW", 3)
+    restaurant, other = city.restaurant(), city.restaurant()
+    customer = city.customer()
+    order = str(customer.do("/v1/orders", basket(restaurant))["id"])
+    key = {"Idempotency-Key": "k", "X-Correlation-ID": "dinner-7"}
+    assert restaurant.call("POST", f"/v1/orders/{order}/confirmation", headers=key).status_code == 200
+    city.customer().do("/v1/orders", basket(other))
+    whole = lines(auditor)
+
+    def topics(**wanted: Any) -> list[str]:
+        found = lines(auditor, **wanted)
+        assert [line["position"] for line in found] == sorted(line["position"] for line in found)
+        assert all(line in whole for line in found)
+        return [line["topic"] for line in found]
+
+    assert topics(topic="order.placed") == ["order.placed"] * 2
+    assert set(topics(kind="order")) == {"order.placed", "order.payment_authorized", "order.confirmed"}
+    assert topics(kind="driver") == []
+    assert topics(role="customer", actor_id=customer.id) == ["order.placed", "order.payment_authorized"]
+    assert topics(correlation_id="dinner-7") == ["order.confirmed"]
+    assert topics(topic="order.confirmed", role="customer") == []
+
+    def about() -> list[dict[str, Any]]:
+        return [line for line in lines(auditor, restaurant_id=restaurant.id) if line["stream_id"] == order]
+
+    told = eventually(about, what="the list of orders knows it")
+    assert [line["topic"] for line in told] == ["order.placed", "order.payment_authorized", "order.confirmed"]
+    middle = whole[len(whole) // 2]["recorded_at"]
+    assert len(topics(recorded_to=middle)) + len(topics(recorded_from=middle)) == len(whole)
+    assert len(lines(auditor, kind="order", limit=2)) == 2
+
+
+def test_filters_that_cannot_be_meant_are_refused(auditor: Person) -> None:
+    for field, value in {
+        "topic": "order.eaten",
+        "kind": "meal",
+        "role": "cook",
+        "actor_id": "me",
+        "recorded_from": "2026-03-14T12:00:00",
+    }.items():
+        wanted: dict[str, Any] = {field: value}
+        refused = auditor.get("/v1/audit/events", **wanted)
+        assert refused.status_code == 422, field
+        assert refused.json()["errors"][0]["field"] == field
