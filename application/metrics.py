@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from projections import driver_board, order_totals, positions
+from projections import dead_letters, driver_board, order_totals, positions
 
 _LOG = structlog.get_logger("metrics")
 
@@ -112,7 +112,10 @@ def _drivers(connection: Connection) -> Iterator[Metric]:
 
 
 def _projections(connection: Connection) -> Iterator[Metric]:
-    lags = {row.name: row.lag_events for row in positions.progress(connection) if row.state in {"live", "stopped"}}
+    lags = {row.name: row.lag_events for row in positions.progress(connection) if row.state in positions.READABLE}
+    yield _gauge(
+        "projection_dead_letters", "Events that a projection skipped.", "projection", dead_letters.counts(connection)
+    )
     yield _gauge("projection_lag_events", "Events of the log that a projection has not seen.", "projection", lags)
 
 

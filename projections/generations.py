@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, Engine
 
-from projections import log, positions
+from projections import dead_letters, log, positions
 from projections.connections import driver
 from projections.positions import Held
 from projections.projection import Projection
@@ -87,7 +87,7 @@ def _swap(connection: Connection, projection: Projection, generation: int) -> in
     """Catch up while the live generation stands still, then take its name; answers the position."""
     name = projection.name
     with connection.begin():
-        old = [*positions.hold(connection, [name], "live"), *positions.hold(connection, [name], "stopped")]
+        old = [row for state in positions.READABLE for row in positions.hold(connection, [name], state)]
         held = positions.hold(connection, [name], "building")
         position = held[0].position
         while (reached := _fold(connection, projection, held, position)) > position:
@@ -98,6 +98,7 @@ def _swap(connection: Connection, projection: Projection, generation: int) -> in
         connection.exec_driver_sql(f"ALTER SCHEMA {name}_{generation} RENAME TO {name}")
         _set_state(connection, name, generation, "live")
         positions.move_and_tell(connection, held, position)
+        dead_letters.clear(connection, name)
     with connection.begin():
         _drop_leftovers(connection, name)
     return position

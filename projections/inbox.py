@@ -100,7 +100,7 @@ def apply(connection: Connection, batch: Sequence[Logged]) -> None:
     rows.insert(connection, ENTRIES, [entry for entry in told if entry["subject_id"] is not None])
 
 
-PROJECTION = Projection("inbox", METADATA, apply)
+PROJECTION = Projection("inbox", METADATA, apply, skips_failures=True)
 
 _NAMED = ("customer_id", "restaurant_id", "restaurant_name")
 

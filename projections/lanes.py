@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Engine
 
-from projections import batches, positions
+from projections import batches, dead_letters, positions
 from projections.ahead import ReadAhead
 from projections.batches import is_transient
 from projections.log import Feed, Logged, Unreadable
@@ -152,9 +152,13 @@ class TableLane(Lane):
         if len(events) == 1:
             at = events[0]
             where = {"projection": projection.name, "position": at.position, "topic": at.topic}
-            _LOG.error("projection stopped", **where, exc_info=failure)
             why = f"event {at.position} ({at.topic}): {type(failure).__name__}: {failure}"
-            self._give_up(connection, [projection.name], why)
+            if projection.skips_failures:
+                _LOG.error("projection skipped an event", **where, exc_info=failure)
+                self._skip(connection, projection.name, at, why)
+            else:
+                _LOG.error("projection stopped", **where, exc_info=failure)
+                self._give_up(connection, [projection.name], why)
             return
         middle = len(events) // 2
         self._advance_alone(connection, projection, events[:middle])
@@ -186,6 +190,14 @@ class TableLane(Lane):
             live = positions.live(connection)
         self._note({name: live[name] for name in names if name in live})
         self._drop([name for name in names if name not in live])
+
+    def _skip(self, connection: Connection, name: str, event: Logged, error: str) -> None:
+        with connection.begin():
+            held = positions.hold(connection, [name])
+            if held:
+                dead_letters.record(connection, name, event, error)
+                positions.move_and_tell(connection, held, event.position)
+        self._note({row.name: event.position for row in held})
 
     def _give_up(self, connection: Connection, names: Iterable[str], error: str) -> None:
         with connection.begin():

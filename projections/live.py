@@ -161,7 +161,7 @@ def read_tracks(connection: Connection) -> tuple[int, dict[UUID, Track]]:
     at = positions.POSITIONS.c
     reached = (
         select(func.coalesce(func.max(at.position), 0))
-        .where(at.name == METADATA.schema, at.state.in_(("live", "stopped")))
+        .where(at.name == METADATA.schema, at.state.in_(positions.READABLE))
         .scalar_subquery()
     )
     # Asked first, for when no order is open. Otherwise one statement, one snapshot: rows and position fit.

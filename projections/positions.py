@@ -23,7 +23,9 @@ POSITIONS = Table(
     Column("error", Text),
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
-type State = Literal["live", "building", "stopped", "retired"]
+type State = Literal["live", "building", "stopped", "paused", "retired"]
+READABLE: tuple[State, ...] = ("live", "stopped", "paused")
+"""States of the generation that queries read."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +67,7 @@ def of(c: Connection, names: Collection[str]) -> int:
 
 def everywhere(c: Connection) -> dict[str, int]:
     """The position of every projection that can be read, by name."""
-    query = select(POSITIONS.c.name, POSITIONS.c.position).where(POSITIONS.c.state.in_(("live", "stopped")))
+    query = select(POSITIONS.c.name, POSITIONS.c.position).where(POSITIONS.c.state.in_(READABLE))
     return {row.name: row.position for row in c.execute(query)}
 
 
@@ -103,6 +105,16 @@ def resume(c: Connection, name: str | None = None, *, stopped_for_seconds: float
     return list(c.exec_driver_sql(_RESUME, (stopped_for_seconds, name, name)).scalars())
 
 
+def pause(c: Connection, name: str) -> bool:
+    """Let a projection stand still until it is resumed; False when it has nothing to pause."""
+    return bool(c.exec_driver_sql(_PAUSE, (name,)).scalars().all())
+
+
+def unpause(c: Connection, name: str) -> bool:
+    """Let a paused projection go on; False when it was not paused."""
+    return bool(c.exec_driver_sql(_UNPAUSE, (name,)).scalars().all())
+
+
 def live(c: Connection) -> Mapping[str, int]:
     """The position of every live generation of a PostgreSQL projection, by name."""
     return {row.name: row.position for row in c.exec_driver_sql(_LIVE)}
@@ -137,6 +149,14 @@ _RESUME = """
 UPDATE public.projection_positions SET state = 'live', updated_at = clock_timestamp()
 WHERE state = 'stopped' AND generation > 0 AND updated_at <= clock_timestamp() - make_interval(secs => %s)
 AND (%s::text IS NULL OR name = %s) RETURNING name
+"""
+_PAUSE = """
+UPDATE public.projection_positions SET state = 'paused', updated_at = clock_timestamp()
+WHERE name = %s AND state IN ('live', 'stopped') AND generation > 0 RETURNING name
+"""
+_UNPAUSE = """
+UPDATE public.projection_positions SET state = 'live', updated_at = clock_timestamp()
+WHERE name = %s AND state = 'paused' RETURNING name
 """
 _COPY = """
 INSERT INTO public.projection_positions (name, generation, position, state, error) VALUES (%s, 0, %s, %s, %s)

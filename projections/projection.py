@@ -21,6 +21,8 @@ class Projection(msgspec.Struct, frozen=True):
     name: str
     metadata: MetaData
     apply: Apply
+    skips_failures: bool = False
+    """An event that fails is put aside as a dead letter and the next one comes: for what rather misses one than all."""
     before_commit: Callable[[Sequence[Logged]], None] | None = None
     """Told of each batch just before it becomes visible, to purge a cache; failing here stops nothing."""
 

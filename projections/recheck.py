@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from sqlalchemy import Connection, Engine, Table, select, text
 
-from projections import log
+from projections import log, positions
 from projections.connections import driver
 from projections.projection import Projection
 
@@ -50,10 +50,7 @@ def _compare(connection: Connection, projection: Projection, on_progress: Callab
     # A fold of a million events takes longer than a batch may, and folds without statistics need none of theirs.
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     name, schema = projection.name, f"{projection.name}_recheck"
-    end = connection.execute(
-        text("SELECT position FROM public.projection_positions WHERE name = :name AND state IN ('live', 'stopped')"),
-        {"name": name},
-    ).scalar_one_or_none()
+    end = positions.everywhere(connection).get(name)
     if end is None:
         raise LookupError(f"{name} has no live generation yet: start `tiffin projector` once.")
     connection.exec_driver_sql(f"CREATE SCHEMA {schema}")

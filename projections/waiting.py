@@ -12,7 +12,7 @@ from projections import positions
 
 CONNECT_SECONDS = 5
 RETRY_SECONDS = 0.5
-_POSITIONS = "SELECT name, position FROM public.projection_positions WHERE state IN ('live', 'stopped')"
+_POSITIONS = "SELECT name, position FROM public.projection_positions WHERE state IN ('live', 'stopped', 'paused')"
 _LOG = structlog.get_logger("projections")
 
 

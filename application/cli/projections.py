@@ -1,16 +1,18 @@
 """`tiffin projections`: how far each read model has come; `rebuild NAME`, `retry NAME`."""
 
 import time
+from collections.abc import Callable
 
 import click
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Connection
 
 from application.bootstrap import connect_valkey
 from application.engines.embedded import resolved
 from application.revision import check
 from application.settings import Settings, read_settings
-from projections import generations, positions, registry
+from projections import dead_letters, generations, positions, registry
 from projections.connections import open_engine
 
 
@@ -23,11 +25,13 @@ def command(ctx: click.Context) -> None:
     with resolved(read_settings()) as settings:
         check(settings.database.url)
         with open_engine(settings.database.url).connect() as connection:
-            rows = positions.progress(connection)
-        table = Table("projection", "generation", "state", "position", "lag", "error")
+            rows, skipped = positions.progress(connection), dead_letters.counts(connection)
+        table = Table("projection", "generation", "state", "position", "lag", "dead letters", "error")
         for row in rows:
             generation = str(row.generation) if row.generation else "in Valkey"
-            table.add_row(row.name, generation, row.state, str(row.position), str(row.lag_events), row.error or "")
+            dead = str(skipped.get(row.name, 0)) if row.state in positions.READABLE else ""
+            numbers = str(row.position), str(row.lag_events), dead
+            table.add_row(row.name, generation, row.state, *numbers, row.error or "")
         Console().print(table)
 
 
@@ -60,6 +64,46 @@ def retry(name: str) -> None:
     if not resumed:
         raise click.ClickException(f"{name} has not stopped; `tiffin projections` shows what has.")
     click.echo(f"{name} tries again.")
+
+
+@command.command(name="pause")
+@click.argument("name")
+def pause(name: str) -> None:
+    """Let NAME stand still, so that its rows change no more; queries go on reading them."""
+    _change(name, positions.pause, "There is no live read model {name}; `tiffin projections` shows which there are.")
+    click.echo(f"{name} is paused; `tiffin projections resume {name}` lets it go on.")
+
+
+@command.command(name="resume")
+@click.argument("name")
+def resume(name: str) -> None:
+    """Let NAME, which was paused, go on; a running projector does so within a second."""
+    _change(name, positions.unpause, "{name} is not paused; `tiffin projections` shows what is.")
+    click.echo(f"{name} goes on.")
+
+
+@command.command(name="dead")
+@click.argument("name", required=False)
+def dead(name: str | None) -> None:
+    """List the events that projections skipped; `rebuild NAME` reads them again and clears the list."""
+    with resolved(read_settings()) as settings:
+        check(settings.database.url)
+        with open_engine(settings.database.url).connect() as connection:
+            letters = dead_letters.listed(connection, name)
+    table = Table("projection", "position", "event", "stream", "skipped", "error")
+    for one in letters:
+        skipped = f"{one.skipped_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(one.name, str(one.position), one.topic, str(one.stream_id), skipped, one.error)
+    Console().print(table)
+
+
+def _change(name: str, change: Callable[[Connection, str], bool], refusal: str) -> None:
+    with resolved(read_settings()) as settings:
+        check(settings.database.url)
+        with open_engine(settings.database.url).connect() as connection, connection.begin():
+            done = change(connection, name)
+    if not done:
+        raise click.ClickException(refusal.format(name=name))
 
 
 def _forget(settings: Settings, name: str) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Row, func, select
 
 from projections import driver_board, order_details
-from projections.positions import POSITIONS
+from projections.positions import POSITIONS, READABLE
 from projections.valkey.facts import DriverFacts
 from projections.valkey.functions import stamp
 
@@ -34,7 +34,7 @@ def read_board(
     drivers, deliveries, positions = driver_board.DRIVERS, driver_board.DELIVERIES, POSITIONS.c
     reached = (
         select(func.coalesce(func.max(positions.position), 0))
-        .where(positions.name == driver_board.METADATA.schema, positions.state.in_(("live", "stopped")))
+        .where(positions.name == driver_board.METADATA.schema, positions.state.in_(READABLE))
         .scalar_subquery()
     )
     latest = select(func.max(deliveries.c.finished_at)).scalar_subquery()

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from application.cli.projections import command
 from application.settings import Settings
-from projections import positions
+from projections import dead_letters, positions
 from projections.registry import PROJECTIONS
 from tests.projections.history import DRIVER, History, joined
 from tests.waiting import eventually
@@ -65,6 +65,27 @@ def test_a_stopped_projection_shows_why_and_can_be_retried(settings: Settings, c
     again = ask(settings, "retry", "inbox")
     assert again.exit_code == 1
     assert "has not stopped" in again.output
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_projection_is_paused_and_resumed(settings: Settings) -> None:
+    assert ask(settings, "pause", "inbox").exit_code == 0
+    assert "paused" in ask(settings).output
+    assert "no live read model nonsense" in ask(settings, "pause", "nonsense").output
+    assert ask(settings, "resume", "inbox").exit_code == 0
+    again = ask(settings, "resume", "inbox")
+    assert again.exit_code == 1
+    assert "inbox is not paused" in again.output
+
+
+def test_dead_letters_are_listed(settings: Settings, connection: Connection, history: History) -> None:
+    history.tell(DRIVER, joined())
+    with connection.begin():
+        dead_letters.record(connection, "inbox", history.events[0], "event 1 (driver.registered): KeyError: 'x'")
+    listed = ask(settings, "dead", "inbox").output
+    assert "driver.registered" in listed
+    assert "KeyError" in listed
+    assert "driver.registered" not in ask(settings, "dead", "order_details").output
 
 
 def test_rebuilding_says_how_far_it_came(settings: Settings, connection: Connection, history: History) -> None:
