@@ -29,10 +29,7 @@ class Gathering[Q, A]:
         while self._asked:
             now, self._asked = self._asked[: self._most], self._asked[self._most :]
             asked = [(question, answer) for question, answer in now if not answer.done()]
-            try:
-                results = await asyncio.to_thread(self._call, [question for question, _ in asked])
-            except Exception as error:  # noqa: BLE001 - every asker gets it
-                results = [error] * len(asked)
+            results = await self._results([question for question, _ in asked])
             for (_, answer), result in zip(asked, results, strict=True):
                 if answer.done():
                     continue
@@ -40,3 +37,13 @@ class Gathering[Q, A]:
                     answer.set_exception(result)
                 else:
                     answer.set_result(result)
+
+    async def _results(self, questions: Sequence[Q]) -> Sequence[A | Exception]:
+        """One for each question: nobody is left waiting, whatever the call does."""
+        try:
+            results = await asyncio.to_thread(self._call, questions)
+        except Exception as error:  # noqa: BLE001 - every asker gets it
+            return [error] * len(questions)
+        if len(results) != len(questions):
+            return [ValueError(f"{len(results)} answers to {len(questions)} questions")] * len(questions)
+        return results

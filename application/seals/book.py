@@ -13,6 +13,8 @@ from application.settings import SealSettings
 BOOK = "seals.ndjson"
 PUBLIC_KEYS = "public-keys"
 KEY_BYTES = 32
+TAIL_BYTES = 8_192
+"""More than a seal is long."""
 
 _decode = msgspec.json.Decoder(Seal).decode
 
@@ -32,29 +34,38 @@ class Book:
     def seals(self) -> list[Seal]:
         """All of them, in order. Raises UnreadableSeals."""
         try:
-            lines = self._path.read_bytes().splitlines()
+            whole, _, _ = self._path.read_bytes().rpartition(b"\n")
         except FileNotFoundError:
             return []
-        seals = []
-        for number, line in enumerate(lines, 1):
-            try:
-                seals.append(_decode(line))
-            except msgspec.MsgspecError as error:
-                raise UnreadableSeals(f"Line {number} of {self._path} is not a seal: {error}.") from error
-        return seals
+        return [self._read(line, f"Line {number}") for number, line in enumerate(whole.splitlines(), 1)]
 
     def last(self) -> Seal | None:
-        """The newest one. Raises UnreadableSeals."""
-        seals = self.seals()
-        return seals[-1] if seals else None
+        """The newest one, read from the end: a year has thirty million. Raises UnreadableSeals."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+                whole, _, _ = file.read().rpartition(b"\n")
+        except FileNotFoundError:
+            return None
+        return self._read(whole.rpartition(b"\n")[2], "The last line") if whole else None
 
     def publish(self, seals: Sequence[Seal]) -> None:
-        """Add seals at the end, on disk before this returns."""
+        """Add seals at the end, on disk before this returns. Half a line that a crash left there is removed."""
         self._settings.folder.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
+        with self._path.open("a+b") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - TAIL_BYTES))
+            tail = file.read()
+            file.truncate(end - len(tail.rpartition(b"\n")[2]))
             file.writelines(msgspec.json.encode(seal) + b"\n" for seal in seals)
             file.flush()
             os.fsync(file.fileno())
+
+    def _read(self, line: bytes, where: str) -> Seal:
+        try:
+            return _decode(line)
+        except msgspec.MsgspecError as error:
+            raise UnreadableSeals(f"{where} of {self._path} is not a seal: {error}.") from error
 
     def keys(self) -> list[str]:
         """The public keys that seals may be signed with, in hexadecimal: one for each signing key there ever was."""

@@ -70,3 +70,9 @@ async def test_who_stops_waiting_is_not_asked_for() -> None:
     assert (await first, await there) == (2, 6)
     assert [1] in oracle.calls
     assert [2] not in oracle.calls
+
+
+async def test_a_call_that_answers_too_few_leaves_nobody_waiting() -> None:
+    gathering: Gathering[int, int] = Gathering(lambda _: [1], most=3)
+    answers = await asyncio.gather(gathering.ask(1), gathering.ask(2), return_exceptions=True)
+    assert all(isinstance(answer, ValueError) for answer in answers)

@@ -39,6 +39,21 @@ def test_every_event_is_in_exactly_one_seal(sealed: int, book: Book, connection:
     assert (report.events, report.seals, report.unsealed, report.ok) == (sealed, 9, 0, True)
 
 
+def test_half_a_line_that_a_crash_left_is_neither_read_nor_kept(
+    sealed: int, book: Book, settings: Settings, store: PostgresEventStore, connection: Connection
+) -> None:
+    file = settings.seals.folder / "seals.ndjson"
+    with file.open("ab") as torn:
+        torn.write(b'{"format":"tiffin-se')
+    assert [seal.last for seal in book.seals()][-1] == sealed
+    append(store, 1)
+    sealer.seal_new(connection, book, NOW)
+    assert book.last() == book.seals()[-1]
+    assert book.seals()[-1].last == sealed + 10
+    assert file.read_bytes().endswith(b"}\n")
+    assert faults(connection, book) == []
+
+
 def test_nothing_new_nothing_sealed(sealed: int, book: Book, connection: Connection) -> None:
     assert sealer.seal_new(connection, book, NOW) == []
     assert book.seals()[-1].last == sealed
