@@ -1,7 +1,7 @@
 """Rebuilding order_details beside the live one: `python -m benchmarks.rebuild`.
 
-A log of whole orders, a read model that is live, and somebody who reads it all the time: how long the rebuild takes, how
-much memory it needs at the beginning and at most, and whether a read ever failed or found nothing.
+A log of whole orders, a read model that is live, and somebody who reads it all the time: how long the rebuild takes,
+how much memory it needs at the beginning and at most, and whether a read ever failed or found less than before.
 """
 
 import json
