@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
 import msgspec
 from litestar import Request
@@ -14,6 +15,7 @@ from litestar.datastructures import State
 from litestar.types import HTTPScope, Scope
 
 from api.problems import TOO_LARGE, ClientGone, ProblemError
+from application.commands import NoteAccess
 from application.context import Context
 from application.ids import new_id
 from application.sessions import Identity
@@ -27,6 +29,8 @@ CALL = "tiffin.call"
 """Where the scope holds the call."""
 
 USER_AGENT_LENGTH = 200
+ASKED_LENGTH = 1_000
+"""How much of a query is kept when staff's look at personal data is noted."""
 BODY_BYTES = 262_144
 """The largest body: a menu of some hundred dishes."""
 
@@ -158,6 +162,13 @@ class ApiRequest(Request[Identity, None, State]):
         """Execute a command that runs on the event loop."""
         receipt = await self.services.execute_async(self.context(*asked), command)
         return self.answered(receipt)
+
+    def note_access(self, subject_id: UUID | None = None) -> None:
+        """Note that staff is about to be shown personal data; without the note nothing is shown. Blocks."""
+        operation, asked = str(self.route_handler.operation_id), self.scope["query_string"].decode("latin-1")
+        command = NoteAccess(operation=operation, subject_id=subject_id, asked=asked[:ASKED_LENGTH])
+        context = Context(meta=self.call.meta(), now=self.services.clock.now())
+        self.services.execute(context, command)
 
     def answered(self, receipt: Receipt) -> Answer:
         """Put the receipt's position into the answer's headers."""

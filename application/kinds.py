@@ -1,6 +1,8 @@
 """The aggregates there are, as the event store needs them."""
 
 from application.store import Kind
+from domain.access.state import Access
+from domain.access.state import evolve as evolve_access
 from domain.driver.state import Driver
 from domain.driver.state import evolve as evolve_driver
 from domain.order.state import Order
@@ -12,5 +14,7 @@ ORDER = Kind("order", Order, evolve_order)
 DRIVER = Kind("driver", Driver, evolve_driver)
 RESTAURANT = Kind("restaurant", Restaurant, evolve_restaurant)
 
-KINDS = (ORDER, DRIVER, RESTAURANT)
+ACCESS = Kind("access", Access, evolve_access)
+
+KINDS = (ORDER, DRIVER, RESTAURANT, ACCESS)
 """All of them. A stream's topics begin with its kind's name and a dot."""

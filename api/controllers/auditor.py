@@ -27,7 +27,7 @@ FOLLOW_SECONDS = 1.0
 
 type After = Annotated[int, Meta(ge=0, le=2**62)]
 type Word = Annotated[str, Meta(min_length=1, max_length=100)]
-type StreamKind = Literal["order", "driver", "restaurant"]
+type StreamKind = Literal["order", "driver", "restaurant", "access"]
 type Lines = Annotated[int, Meta(ge=1, le=10_000_000)]
 
 _encode = msgspec.json.Encoder().encode_lines
@@ -83,6 +83,7 @@ class Auditor(Controller):
             restaurant_id=restaurant_id,
             driver_id=driver_id,
         )
+        await request.services.in_thread(request.note_access)
         return Stream(_events(request, wanted, after, None if follow else limit), media_type=NDJSON)
 
 

@@ -41,6 +41,7 @@ class Streams(Controller):
         at: FromQuery[Time | None] = None,
     ) -> Moment:
         """After the event of that `version`, or after everything that happened until `at`; now, without either."""
+        request.note_access(stream_id)
         return time_travel.moment(request.services.tiffin.store, stream_id, version=version, at=in_utc("at", at))
 
     @query(
@@ -61,6 +62,7 @@ class Streams(Controller):
         to_at: FromQuery[Time | None] = None,
     ) -> StreamDiff:
         """Field by field. Each moment is a version or a time; left out, they are the stream's beginning and now."""
+        request.note_access(stream_id)
         store = request.services.tiffin.store
         begin = from_version if from_version is not None or from_at is not None else 1
         before = time_travel.moment(store, stream_id, version=begin, at=in_utc("from_at", from_at))

@@ -54,6 +54,7 @@ class Support(Controller):
 
         `phone` is anybody's on the order, compared by its last nine digits.
         """
+        request.note_access()
         parties = request.services.accounts.subjects_by_phone(phone) if phone is not None else None
         with request.services.read() as connection:
             return order_lists.search(
@@ -81,6 +82,7 @@ class Support(Controller):
     )
     def inspect_order(self, request: ApiRequest, order_id: FromPath[UUID]) -> OrderDetails:
         """As it is now, whoever's it is."""
+        request.note_access(order_id)
         with request.services.read() as connection:
             order = order_details.get(connection, order_id)
         if order is None:
@@ -98,6 +100,7 @@ class Support(Controller):
     )
     def get_timeline(self, request: ApiRequest, order_id: FromPath[UUID]) -> Timeline:
         """Who, what, when, from where, how long after the step before, and every factor of why this driver."""
+        request.note_access(order_id)
         with request.services.read() as connection:
             steps = order_timeline.steps(connection, order_id)
         if not steps:

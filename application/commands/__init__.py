@@ -3,6 +3,7 @@
 May import what `application` may. `registry.HANDLERS` shows them all; `application.execute` runs them.
 """
 
+from application.commands.access import NoteAccess
 from application.commands.drivers import (
     EndShift,
     RegisterDriver,
@@ -75,6 +76,7 @@ __all__ = [
     "MarkSoldOut",
     "MatchOrder",
     "MenuEntry",
+    "NoteAccess",
     "OpenRestaurant",
     "PauseRestaurant",
     "PickUpOrder",

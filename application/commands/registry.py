@@ -9,6 +9,7 @@ from application import commands
 from application.bootstrap import Tiffin
 from application.commands.handlers import (
     absence,
+    access,
     deliveries,
     drivers,
     followups,
@@ -54,6 +55,8 @@ HANDLERS: Mapping[type[msgspec.Struct], Handler] = {
     commands.CompleteOrder: followups.complete,
     commands.RequestReview: followups.request_review,
     commands.ReleaseAbsentDriver: absence.release_absent,
+    # Staff
+    commands.NoteAccess: access.note,
     # Drivers
     commands.RegisterDriver: drivers.register,
     commands.StartShift: drivers.start_shift,

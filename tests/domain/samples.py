@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from domain import driver, order, restaurant
+from domain import access, driver, order, restaurant
 from domain.eta import EtaBreakdown
 from domain.event import Event, Meta, Recorded, Role
 from domain.mapper import JSONMapper
@@ -38,6 +38,7 @@ META = Meta(
 )
 
 SAMPLES: tuple[Event, ...] = (
+    access.PersonalDataRead(operation="inspect_order", subject_id=ORDER, asked="q=Ana"),
     PLACED_EVENT,
     AUTHORIZED,
     order.Confirmed(prep_seconds=600),

@@ -3,11 +3,12 @@ from datetime import datetime
 import msgspec
 import pytest
 
-from domain import driver, order, restaurant
+from domain import access, driver, order, restaurant
 from domain.event import PERSONAL, REGISTRY, Event, Meta, PersonalText
 from domain.personal import personal_fields
 
 EXPECTED: dict[type[Event], set[str]] = {
+    access.PersonalDataRead: {"asked"},
     order.Placed: {
         "customer_name",
         "dropoff.position",
