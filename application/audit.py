@@ -18,6 +18,7 @@ WINDOW = 50_000
 _COLUMNS = """position, topic, originator_id, originator_version, event_id, recorded_at, state,
               encode(hash, 'hex') AS hash"""
 _CONDITIONS = {
+    "stream_id": "originator_id = :stream_id",
     "topic": "topic = :topic",
     "kind": "topic LIKE :kind || '.%'",
     "role": "actor_type = :role",
@@ -38,6 +39,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     `restaurant_id` and `driver_id` mean their own streams and those of their orders; a driver's, what they did as well.
     """
 
+    stream_id: UUID | None = None
     topic: str | None = None
     kind: str | None = None
     role: str | None = None
@@ -92,7 +94,8 @@ def read(reads: Engine, *, after: int, limit: int, wanted: Wanted, flush: bool =
     conditions = " AND ".join(["position > :after", "position <= :upto", *(_CONDITIONS[name] for name in values)])
     with reads.connect() as connection:
         head = positions.head(connection)
-        upto = min(head, after + WINDOW) if values else head
+        # One stream is found by its key, wherever in the log it is.
+        upto = head if not values or wanted.stream_id is not None else min(head, after + WINDOW)
         rows = connection.execute(
             text(f"SELECT {_COLUMNS} FROM public.events WHERE {conditions} ORDER BY position LIMIT :limit"),  # noqa: S608
             values | {"after": after, "upto": upto, "limit": limit},

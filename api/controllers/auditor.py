@@ -54,6 +54,7 @@ class Auditor(Controller):
         after: FromQuery[After] = 0,
         limit: FromQuery[Lines] = 1000,
         follow: FromQuery[bool] = False,  # noqa: FBT002 - a query parameter
+        stream_id: FromQuery[UUID | None] = None,
         topic: FromQuery[Word | None] = None,
         kind: FromQuery[StreamKind | None] = None,
         role: FromQuery[Role | None] = None,
@@ -73,6 +74,7 @@ class Auditor(Controller):
         if topic is not None and topic not in REGISTRY:
             raise invalid("topic", "There is no such event; `tiffin events` lists them.")
         wanted = audit.Wanted(
+            stream_id=stream_id,
             topic=topic,
             kind=kind,
             role=role,

@@ -108,6 +108,8 @@ def test_filters_must_all_fit(city: City, auditor: Person, monkeypatch: pytest.M
 
     assert topics(topic="order.placed") == ["order.placed"] * 2
     assert set(topics(kind="order")) == {"order.placed", "order.payment_authorized", "order.confirmed"}
+    assert topics(stream_id=order) == ["order.placed", "order.payment_authorized", "order.confirmed"]
+    assert topics(stream_id=order, role="restaurant") == ["order.confirmed"]
     assert topics(kind="driver") == []
     assert topics(role="customer", actor_id=customer.id) == ["order.placed", "order.payment_authorized"]
     assert topics(correlation_id="dinner-7") == ["order.confirmed"]
