@@ -111,7 +111,8 @@ PROJECTION = Projection("order_totals", METADATA, apply)
 
 
 def _add(connection: Connection, counts: Counter[str]) -> None:
-    deltas = {name: count for name, count in sorted(counts.items()) if count}
+    # Also what came and went within the batch: which rows there are must not depend on where batches end.
+    deltas = dict(sorted(counts.items()))
     if deltas:
         schema = rows.schema_of(connection, COUNTS)
         driver(connection).execute(
