@@ -161,6 +161,7 @@ def read_bundle(folder):
             for line in decompressed(checked(folder, part)).split(b"\n")
             if line
         ]
+        checked(folder, manifest["catalogue"])
         return events, seals, manifest["before"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SystemExit(f"{folder} is no whole bundle: {error}") from None

@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 
 from application import time_travel
+from application.catalogue import catalogue
 from application.clocks import MachineClock
 from application.engines.embedded import resolved
 from application.event_store import PostgresEventStore
@@ -106,6 +107,7 @@ def export(folder: Path, first: int, last: int | None) -> None:
                 book.keys(),
                 first=first,
                 last=last,
+                catalogue=b"".join(msgspec.json.encode(entry) + b"\n" for entry in catalogue()),
                 now=MachineClock().machine_now(),
                 on_progress=lambda position: click.echo(f"exported up to {position}", err=True),
             )

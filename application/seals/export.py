@@ -1,7 +1,8 @@
 """An export bundle: a stretch of the log with its seals, to be verified and replayed elsewhere.
 
-A folder: `manifest.json`, the events in `events-NNNNNNNN.ndjson.zst` of at most 100,000 lines, `seals.ndjson`. The
-format is documented in `docs/tamper-evidence.md`; `tools/verify_export.py` checks a bundle without any of this code.
+A folder: `manifest.json`, the events in `events-NNNNNNNN.ndjson.zst` of at most 100,000 lines, `seals.ndjson`, and
+`catalogue.ndjson`, which says what each event means. The format is documented in `docs/tamper-evidence.md`;
+`tools/verify_export.py` checks a bundle without any of this code.
 """
 
 import os
@@ -27,7 +28,7 @@ except ImportError:
 FORMAT = "tiffin-export-1"
 EVENTS_A_PART = 100_000
 READ_AT_ONCE = 10_000
-MANIFEST, SEALS = "manifest.json", "seals.ndjson"
+MANIFEST, SEALS, CATALOGUE = "manifest.json", "seals.ndjson", "catalogue.ndjson"
 
 _READ = """
 SELECT position, originator_id, originator_version, topic, convert_from(state, 'UTF8'), event_id, recorded_at,
@@ -72,6 +73,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     before: str
     parts: list[Part]
     seals: Part
+    catalogue: Part
     keys: list[str]
 
 
@@ -87,10 +89,11 @@ def export(
     *,
     first: int,
     last: int | None,
+    catalogue: bytes,
     now: datetime,
     on_progress: Callable[[int], None],
 ) -> Manifest:
-    """Write a bundle into a new folder. Widened to whole seals. Raises NotExportable."""
+    """Write a bundle into a new folder, widened to whole seals. `catalogue` are JSON lines. Raises NotExportable."""
     covering = [seal for seal in seals if seal.last >= first and (last is None or seal.first <= last)]
     end = rows.head(connection)
     if not covering:
@@ -112,7 +115,14 @@ def export(
     book = b"".join(_encode(seal) + b"\n" for seal in covering)
     sealed = _write(folder, SEALS, first, last, book)
     manifest = Manifest(
-        created_at=now, first=first, last=last, before=before.hex(), parts=parts, seals=sealed, keys=list(keys)
+        created_at=now,
+        first=first,
+        last=last,
+        before=before.hex(),
+        parts=parts,
+        seals=sealed,
+        catalogue=_write(folder, CATALOGUE, first, last, catalogue),
+        keys=list(keys),
     )
     (folder / MANIFEST).write_bytes(msgspec.json.format(_encode(manifest)))
     return manifest

@@ -90,6 +90,8 @@ def test_a_stranger_verifies_an_export(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     assert run(data, "export", str(folder)).exit_code == 0
     key = run(data, "keys").output.strip()
+    catalogue = [json.loads(line) for line in (folder / "catalogue.ndjson").read_text().splitlines()]
+    assert "driver.registered" in {entry["topic"] for entry in catalogue}
 
     def verify(trusted: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-I", str(ROOT / "tools" / "verify_export.py"), str(folder), "--key", trusted]

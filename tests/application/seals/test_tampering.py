@@ -61,7 +61,15 @@ TAMPERINGS: tuple[Tampering, ...] = (flip, delete, insert, reorder, truncate)
 def bundle(sealed: int, connection: Connection, book: Book, tmp_path: Path) -> Path:
     folder = tmp_path / "export"
     manifest = export.export(
-        connection, folder, book.seals(), book.keys(), first=1, last=None, now=NOW, on_progress=lambda _: None
+        connection,
+        folder,
+        book.seals(),
+        book.keys(),
+        first=1,
+        last=None,
+        catalogue=b"{}\n",
+        now=NOW,
+        on_progress=lambda _: None,
     )
     assert (manifest.first, manifest.last) == (1, sealed)
     return folder
