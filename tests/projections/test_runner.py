@@ -1,98 +1,26 @@
 """The runner: one leads and one stands by, every event once, and one projection's trouble is its own."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
 import redis
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import ProgrammingError
 
 from domain.order import events as order
-from projections import dead_letters, generations, order_details, order_timeline, order_totals, positions, runner
+from projections import generations, order_details, order_timeline, order_totals, positions, runner
 from projections.connections import driver
 from projections.lanes import Limits
 from projections.log import Logged
-from projections.positions import Progress
-from projections.projection import Follower, Projection
-from projections.runner import DEFAULT_LIMITS
+from projections.projection import Projection
 from tests.projections.history import History, placed, whole_order
-from tests.projections.seen import METADATA, SEEN, Fragile, fold_seen
+from tests.projections.running import Start, progress, reached, seen, stopped
+from tests.projections.seen import METADATA, Fragile, fold_seen
 from tests.waiting import eventually
 
 ORDER, OTHER = UUID(int=100), UUID(int=101)
 REAL = (order_details.PROJECTION, order_timeline.PROJECTION, order_totals.PROJECTION)
-
-
-class Running:
-    """A projector in a thread."""
-
-    def __init__(
-        self, url: str, projections: Sequence[Projection], followers: Sequence[Follower], limits: Limits
-    ) -> None:
-        self.stopping, self.leads = threading.Event(), threading.Event()
-        self.thread = threading.Thread(
-            target=runner.run,
-            args=(url, projections, followers),
-            kwargs={"stopping": self.stopping, "on_lead": self.leads.set, "limits": limits},
-        )
-        self.thread.start()
-
-    def stop(self) -> None:
-        self.stopping.set()
-        self.thread.join(5)
-        assert not self.thread.is_alive(), "drains within seconds"
-
-
-type Start = Callable[..., AbstractContextManager[Running]]
-
-
-@pytest.fixture
-def start(postgres_url: str) -> Start:
-    """Run a projector for as long as the block lasts."""
-
-    @contextmanager
-    def running(
-        projections: Sequence[Projection], followers: Sequence[Follower] = (), limits: Limits = DEFAULT_LIMITS
-    ) -> Iterator[Running]:
-        projector = Running(postgres_url, projections, followers, limits)
-        try:
-            yield projector
-        finally:
-            projector.stop()
-
-    return running
-
-
-@pytest.fixture
-def look(engine: Engine) -> Iterator[Connection]:
-    """A connection that sees what is committed."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        yield connection
-
-
-def progress(look: Connection, name: str) -> Progress:
-    return next(row for row in positions.progress(look) if row.name == name)
-
-
-def stopped(look: Connection, name: str) -> Progress:
-    def found() -> list[Progress]:
-        return [row for row in positions.progress(look) if row.name == name and row.state == "stopped"]
-
-    return eventually(found)[0]
-
-
-def reached(look: Connection, position: int, *names: str) -> None:
-    def all_there() -> bool:
-        return positions.of(look, names) >= position
-
-    eventually(all_there, what=f"{names} at {position}: {positions.progress(look)}")
-
-
-def seen(look: Connection) -> list[int]:
-    return list(look.execute(select(SEEN.c.position).order_by(SEEN.c.position)).scalars())
 
 
 def test_what_was_stored_before_and_after_it_started_is_folded_once(
@@ -208,48 +136,6 @@ def test_a_failing_event_stops_its_projection_alone(
         assert seen(look) == list(range(1, 27))
         mended = progress(look, "seen")
         assert (mended.state, mended.error) == ("live", None)
-
-
-def test_one_that_may_skip_puts_a_failing_event_aside_and_goes_on(
-    start: Start, look: Connection, engine: Engine, history: History
-) -> None:
-    fragile = Fragile(8)
-    projection = Projection("seen", METADATA, fragile, skips_failures=True)
-    with engine.connect() as writer:
-        history.tell(ORDER, *whole_order())
-        history.store(writer)
-        with start([projection, *REAL]):
-            reached(look, 13, "seen", "order_details")
-            assert seen(look) == [position for position in range(1, 14) if position != 8]
-            (letter,) = dead_letters.listed(look, "seen")
-            assert (letter.position, letter.topic, letter.stream_id) == (8, "order.driver_arrived", ORDER)
-            assert letter.error == "event 8 (order.driver_arrived): ValueError: cannot fold this"
-            assert dead_letters.counts(look) == {"seen": 1}
-            fragile.position = None
-            generations.rebuild(engine, projection)
-            assert seen(look) == list(range(1, 14))
-            assert dead_letters.counts(look) == {}
-
-
-def test_a_paused_projection_stands_still_until_it_is_resumed(
-    start: Start, look: Connection, engine: Engine, history: History
-) -> None:
-    with engine.connect() as writer:
-        history.tell(ORDER, *whole_order())
-        history.store(writer)
-        with start([Projection("seen", METADATA, fold_seen), *REAL], limits=Limits(stopped_seconds=0.0)):
-            reached(look, 13, "seen")
-            assert positions.pause(look, "seen")
-            assert not positions.pause(look, "seen")
-            history.tell(OTHER, *whole_order())
-            history.store(writer)
-            reached(look, 26, "order_details", "order_timeline", "order_totals")
-            assert seen(look) == list(range(1, 14))
-            assert positions.of(look, ["seen"]) == 13, "it can be read all the same"
-            assert positions.unpause(look, "seen")
-            reached(look, 26, "seen")
-            assert seen(look) == list(range(1, 27))
-            assert not positions.unpause(look, "seen")
 
 
 def test_an_unreadable_event_stops_with_its_reason(
