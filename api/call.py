@@ -34,6 +34,7 @@ ASKED_LENGTH = 1_000
 BODY_BYTES = 262_144
 """The largest body: a menu of some hundred dishes."""
 
+_PERSONAL_PARAMETERS = re.compile(r"(\b(?:phone|q)=)[^&]*")
 _ID = re.compile(rb"[A-Za-z0-9._:\-]{1,100}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -166,7 +167,8 @@ class ApiRequest(Request[Identity, None, State]):
     def note_access(self, subject_id: UUID | None = None) -> None:
         """Note that staff is about to be shown personal data; without the note nothing is shown. Blocks."""
         operation, asked = str(self.route_handler.operation_id), self.scope["query_string"].decode("latin-1")
-        command = NoteAccess(operation=operation, subject_id=subject_id, asked=asked[:ASKED_LENGTH])
+        shown = _PERSONAL_PARAMETERS.sub(r"\1…", asked)[:ASKED_LENGTH]
+        command = NoteAccess(operation=operation, subject_id=subject_id, asked=shown)
         context = Context(meta=self.call.meta(), now=self.services.clock.now())
         self.services.execute(context, command)
 

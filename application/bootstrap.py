@@ -14,6 +14,7 @@ from application.gateways.payments.guarded import GuardedPayments
 from application.gateways.payments.port import Payments
 from application.gateways.payments.sandbox import SandboxPayments
 from application.positions import Positions
+from application.privacy.keys import KeyTable, open_keys
 from application.settings import DatabaseSettings, Settings, ValkeySettings
 from application.side import SideStatements
 from application.store import EventStore
@@ -43,6 +44,7 @@ class Tiffin:
     positions: Positions
     payments: Payments
     side: SideStatements
+    keys: KeyTable
     regions: Mapping[str, Region]
 
 
@@ -67,10 +69,11 @@ def open_tiffin(
         reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         link = ValkeyLink(settings.valkey.url)
         side = closing.enter_context(SideStatements(settings.database))
+        keys = closing.enter_context(open_keys(settings, side))
         yield Tiffin(
             settings=settings,
             clock=clock or closing.enter_context(_clock(settings.database.url)),
-            store=store or closing.enter_context(_store(settings)),
+            store=store or closing.enter_context(_store(settings, keys)),
             engine=engine,
             reads=reads,
             valkey=valkey,
@@ -79,6 +82,7 @@ def open_tiffin(
             positions=Positions(valkey, prefix=settings.world.prefix, regions=regions),
             payments=payments or GuardedPayments(SandboxPayments(side)),
             side=side,
+            keys=keys,
             regions=regions,
         )
 
@@ -122,8 +126,8 @@ def _clock(url: str) -> Iterator[Clock]:
 
 
 @contextmanager
-def _store(settings: Settings) -> Iterator[EventStore]:
-    store = PostgresEventStore(settings.database)
+def _store(settings: Settings, keys: KeyTable) -> Iterator[EventStore]:
+    store = PostgresEventStore(settings.database, keys)
     try:
         yield store
     finally:

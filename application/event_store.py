@@ -22,6 +22,8 @@ from eventsourcing.persistence import AggregateRecorder
 from eventsourcing.persistence import EventStore as StoredEvents
 from eventsourcing.utils import Environment, EnvType
 
+from application.gathering import Gathering
+from application.group_commit import MAX_SAVES
 from application.histories import Histories, project
 from application.ids import new_id
 from application.kinds import KINDS
@@ -32,6 +34,7 @@ from application.settings import DatabaseSettings
 from application.snapshots import Snapshot, SnapshotMapper
 from application.store import Answer, Change, Closing, Idempotency, Kind, Receipt, StoreBusy, Versioned
 from application.store_connections import StoreConnections
+from domain.encryption import NoKeys, PersonalData, SubjectKeys
 from domain.errors import InvalidInput, NotFound
 from domain.event import Event, Meta, Recorded
 from domain.mapper import JSONMapper
@@ -56,9 +59,10 @@ class StoreApplication(Application[UUID]):
     mapper: JSONMapper
     recorder: LogRecorder
 
-    def __init__(self, recorder: LogRecorder, snapshot_recorder: AggregateRecorder) -> None:
-        """Both recorders are closed by who made them."""
+    def __init__(self, recorder: LogRecorder, snapshot_recorder: AggregateRecorder, personal: PersonalData) -> None:
+        """Recorders and keys are closed by who made them."""
         self._given = recorder, snapshot_recorder
+        self._personal = personal
         super().__init__()
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
@@ -66,8 +70,8 @@ class StoreApplication(Application[UUID]):
         return Environment(name, {"IS_SNAPSHOTTING_ENABLED": "y", **(env or {})})
 
     def construct_mapper(self) -> JSONMapper:
-        """Events as plain JSON."""
-        return JSONMapper()
+        """Events as JSON, encrypted where it is personal."""
+        return JSONMapper(personal=self._personal)
 
     def construct_recorder(self) -> LogRecorder:
         """Ours, which takes the library's factories' place."""
@@ -75,11 +79,11 @@ class StoreApplication(Application[UUID]):
 
     def construct_snapshot_store(self) -> StoredEvents[UUID]:
         """Where snapshots are put; they are read with the events."""
-        return StoredEvents(mapper=SnapshotMapper(), recorder=self._given[1])
+        return StoredEvents(mapper=SnapshotMapper(self._personal), recorder=self._given[1])
 
     def construct_repository(self) -> Repository[UUID]:
         """Load snapshot and events in one query, without a cache of aggregates."""
-        return Repository(event_store=Histories(self.mapper, self.recorder))
+        return Repository(event_store=Histories(self.mapper, SnapshotMapper(self._personal), self.recorder))
 
     def take_snapshot(
         self,
@@ -97,10 +101,12 @@ class StoreApplication(Application[UUID]):
 class LibraryStore:
     """The contract of `application.store.EventStore` on any log."""
 
-    def __init__(self, recorder: LogRecorder, snapshot_recorder: AggregateRecorder) -> None:
-        """The recorders are closed by who made them."""
+    def __init__(self, recorder: LogRecorder, snapshot_recorder: AggregateRecorder, keys: SubjectKeys) -> None:
+        """Recorders and keys are closed by who made them."""
         self._recorder = recorder
-        self._application = StoreApplication(recorder, snapshot_recorder)
+        self._keys = keys
+        self._keys_to_make = Gathering(self._make_keys, most=MAX_SAVES)
+        self._application = StoreApplication(recorder, snapshot_recorder, PersonalData(keys))
 
     def load[S: Versioned](self, kind: Kind[S], stream_id: UUID, *, version: int | None = None) -> S:
         """Fold the stream (up to `version`) into its state. Raises NotFound, also for a stream of another kind."""
@@ -144,7 +150,10 @@ class LibraryStore:
     ) -> Receipt:
         """Append from a coroutine, as `append` does; takes no snapshot, so it is for short streams."""
         recorded, save = _to_save(changes, answer, meta, occurred_at, idempotency, None)
-        prepared(save, [self._application.mapper.to_stored_event(one) for one in recorded])
+        mapper = self._application.mapper
+        if missing := self._keys.missing(set().union(*map(mapper.subjects, recorded))):
+            await self._keys_to_make.ask(missing)
+        prepared(save, [mapper.to_stored_event(one) for one in recorded])
         judged(save, await self._recorder.record_one_async(save))
         return save.receipt()
 
@@ -155,22 +164,30 @@ class LibraryStore:
     def read(self, *, after: int, limit: int) -> Sequence[tuple[int, Recorded[Event]]]:
         """Read the log in commit order: (position, event) with position > `after`, gap-free."""
         found = self._recorder.select_notifications(after, limit, inclusive_of_start=False)
-        to_event = self._application.mapper.to_domain_event
-        return [(one.id, to_event(one)) for one in found]
+        mapper = self._application.mapper
+        mapper.fetch_keys(found)
+        return [(one.id, mapper.to_domain_event(one)) for one in found]
 
     def stream(self, stream_id: UUID, *, after_version: int = 0) -> Iterator[Recorded[Event]]:
         """One stream's events in order."""
         return cast("Iterator[Recorded[Event]]", self._application.events.get(stream_id, gt=after_version))
 
+    def _make_keys(self, asked: Sequence[Sequence[bytes]]) -> list[None]:
+        self._keys.make(sorted({subject for subjects in asked for subject in subjects}))
+        return [None] * len(asked)
+
 
 class PostgresEventStore(LibraryStore):
     """The event store in PostgreSQL. Thread-safe; connects when made, `close` it in the end."""
 
-    def __init__(self, settings: DatabaseSettings) -> None:
-        """`settings.url` names a migrated database; `settings.store_pool` says how many connections."""
+    def __init__(self, settings: DatabaseSettings, keys: SubjectKeys | None = None) -> None:
+        """`settings.url` names a migrated database; `settings.store_pool` says how many connections.
+
+        Without `keys` what is personal reads as erased, and cannot be written.
+        """
         self._connections = StoreConnections(settings, STATEMENTS)
         self._log = PostgresRecorder(self._connections, settings)
-        super().__init__(self._log, PostgresSnapshots(self._connections))
+        super().__init__(self._log, PostgresSnapshots(self._connections), keys or NoKeys())
 
     def close(self) -> None:
         """Append what is queued and close the connections."""

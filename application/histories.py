@@ -19,9 +19,10 @@ class Histories(EventStore[UUID]):
 
     recorder: LogRecorder
 
-    def __init__(self, events: JSONMapper, recorder: LogRecorder) -> None:
+    def __init__(self, events: JSONMapper, snapshots: SnapshotMapper, recorder: LogRecorder) -> None:
         """Both in one query from one recorder."""
-        super().__init__(HistoryMapper(events, SnapshotMapper()), recorder)
+        super().__init__(HistoryMapper(events, snapshots), recorder)
+        self._events = events
         self._topics = tuple(SNAPSHOT_TOPICS.values())
 
     def get(
@@ -37,6 +38,7 @@ class Histories(EventStore[UUID]):
         if gt is not None or desc or limit is not None:
             return super().get(originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
         history = self.recorder.select_history(originator_id, lte=lte, snapshot_topics=self._topics)
+        self._events.fetch_keys(history)
         return map(self.mapper.to_domain_event, history)
 
 

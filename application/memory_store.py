@@ -10,6 +10,7 @@ from eventsourcing.persistence import AggregateRecorder, Notification, StoredEve
 
 from application.clocks import MachineClock
 from application.event_store import LibraryStore
+from application.memory_keys import MemoryKeys
 from application.recorder import LogRecorder, receipt_of
 from application.saves import Outcome, Save
 from application.store import Answer, Closing, Idempotency, Receipt
@@ -25,7 +26,7 @@ class MemoryEventStore(LibraryStore):
         """`machine_now` tells how old answers are; the machine's clock where none is given."""
         self._snapshots = MemorySnapshots()
         self._log = MemoryLog(self._snapshots, machine_now or MachineClock().machine_now)
-        super().__init__(self._log, self._snapshots)
+        super().__init__(self._log, self._snapshots, MemoryKeys())
 
     def lease(self, position: int, actor_name: str, lease_token: UUID) -> None:
         """Let a reaction be closed by who holds this token, as claiming its row does in PostgreSQL."""

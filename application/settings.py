@@ -94,6 +94,16 @@ class SealSettings(msgspec.Struct, frozen=True, kw_only=True):
     key_file: Path = Path(".tiffin/keys/seal.ed25519")
 
 
+class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys of the people whom personal data tells about: destroying one erases what it encrypted."""
+
+    key_file: Path = Path(".tiffin/keys/personal.json")
+    """The key-encryption keys, away from every database and its copies."""
+    keys_url: str = ""
+    """The database of the keys; empty: a schema of the log's own. Copies of the log then hold copies of the keys, and
+    an old one brings back who was forgotten since: in production keep them apart, and their copies for days only."""
+
+
 class ObservabilitySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Log lines and metrics."""
 
@@ -111,6 +121,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api: ApiSettings = ApiSettings()
     worker: WorkerSettings = WorkerSettings()
     seals: SealSettings = SealSettings()
+    privacy: PrivacySettings = PrivacySettings()
     observability: ObservabilitySettings = ObservabilitySettings()
     regions: tuple[Region, ...] = (PORTO,)
     data_dir: Path = Path(".tiffin")
@@ -132,6 +143,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "TIFFIN_DATA": str(self.data_dir),
             "TIFFIN_SEALS": str(self.seals.folder),
             "TIFFIN_SEAL_KEY": str(self.seals.key_file),
+            "TIFFIN_KEY_FILE": str(self.privacy.key_file),
+            "TIFFIN_KEYS_URL": self.privacy.keys_url,
             "LOG_LEVEL": self.observability.log_level,
         }
         if self.observability.metrics_dir is not None:
@@ -169,6 +182,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             folder=_path(env, "TIFFIN_SEALS", data_dir / "seals"),
             key_file=_path(env, "TIFFIN_SEAL_KEY", data_dir / "keys" / "seal.ed25519"),
         ),
+        privacy=PrivacySettings(
+            key_file=_path(env, "TIFFIN_KEY_FILE", data_dir / "keys" / "personal.json"),
+            keys_url=_database_url(env.get("TIFFIN_KEYS_URL", ""), "TIFFIN_KEYS_URL"),
+        ),
         observability=ObservabilitySettings(
             log_level=_log_level(env.get("LOG_LEVEL", "")),
             metrics_dir=Path(metrics_dir) if metrics_dir else None,
@@ -191,10 +208,10 @@ def _path(env: Mapping[str, str], name: str, default: Path) -> Path:
     return Path(env[name]).expanduser().resolve() if env.get(name) else default
 
 
-def _database_url(url: str) -> str:
+def _database_url(url: str, name: str = "DATABASE_URL") -> str:
     if url and not url.startswith(("postgresql://", "postgres://")):
         raise InvalidSettings(
-            "DATABASE_URL must begin with postgresql:// (no driver name); leave it out for the embedded server."
+            f"{name} must begin with postgresql:// (no driver name); leave it out for the embedded server."
         )
     return url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url
 

@@ -21,11 +21,12 @@ type Row = tuple[Any, ...]
 class SideStatements:
     """At most four connections in autocommit. Thread-safe. A context manager; connects when first asked."""
 
-    def __init__(self, database: DatabaseSettings) -> None:
-        """Time-outs are the database's."""
+    def __init__(self, database: DatabaseSettings, *, durable: bool = False) -> None:
+        """Time-outs are the database's. `durable`: they do wait for the disk."""
         statement_ms = round(database.statement_timeout_seconds * 1000)
         lock_ms = round(database.lock_timeout_seconds * 1000)
-        options = f"-c statement_timeout={statement_ms} -c lock_timeout={lock_ms} -c synchronous_commit=off"
+        commit = "on" if durable else "off"
+        options = f"-c statement_timeout={statement_ms} -c lock_timeout={lock_ms} -c synchronous_commit={commit}"
         self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
             database.url,
             min_size=0,

@@ -1,7 +1,7 @@
 """States on the way, so that a long stream need not be folded from its beginning. May be thrown away at any time."""
 
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any, Self, cast
 from uuid import UUID
 
 import msgspec
@@ -9,8 +9,10 @@ from eventsourcing.persistence import Mapper, MapperDeserialisationError, Stored
 
 from application.kinds import KINDS
 from application.store import Kind, Versioned
+from domain.encryption import PersonalData, Place, Undecipherable
+from domain.event import subject_of
 
-FOLDING = 1
+FOLDING = 2
 """Raise it when an `evolve` comes to another result in a state of the same shape."""
 
 
@@ -38,29 +40,33 @@ SNAPSHOT_TOPICS: dict[type[Any], str] = {kind.state: snapshot_topic(kind) for ki
 
 
 class SnapshotMapper(Mapper[UUID]):
-    """The library's mapper between `Snapshot` and `StoredEvent`; the state is plain JSON."""
+    """The library's mapper between `Snapshot` and `StoredEvent`; the state is JSON, encrypted where it is personal."""
 
-    def __init__(self) -> None:
+    def __init__(self, personal: PersonalData) -> None:
         """Build the decoders once."""
+        self._personal = personal
         self._encode = msgspec.json.Encoder().encode
         self._decode = {topic: msgspec.json.Decoder(state).decode for state, topic in SNAPSHOT_TOPICS.items()}
 
     def to_stored_event(self, domain_event: Snapshot[Any]) -> StoredEvent:  # type: ignore[override]  # ours only
-        """Encode a state."""
+        """Encode a state. Raises Refusal where it tells about somebody who was forgotten."""
+        state, stream_id, version = domain_event.state, domain_event.originator_id, domain_event.originator_version
+        hidden = self._personal.hide(state, subject_of(state, stream_id), Place(stream_id, version))
         return StoredEvent(
-            originator_id=domain_event.originator_id,
-            originator_version=domain_event.originator_version,
-            topic=SNAPSHOT_TOPICS[type(domain_event.state)],
-            state=self._encode(domain_event.state),
+            originator_id=stream_id,
+            originator_version=version,
+            topic=SNAPSHOT_TOPICS[type(state)],
+            state=self._encode(hidden),
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> Snapshot[Any]:
-        """Decode a state. Raises MapperDeserialisationError for one of another shape."""
+        """Decode a state. Raises MapperDeserialisationError for one of another shape, or that cannot be decrypted."""
         decode = self._decode.get(stored_event.topic)
         if decode is None:
             raise MapperDeserialisationError(f"{stored_event.topic} is a snapshot of another shape")
-        return Snapshot(
-            originator_id=stored_event.originator_id,  # type: ignore[arg-type]  # ours are UUIDs
-            originator_version=stored_event.originator_version,
-            state=decode(stored_event.state),
-        )
+        stream_id, version = cast("UUID", stored_event.originator_id), stored_event.originator_version
+        try:
+            state = self._personal.reveal(stored_event.state, Place(stream_id, version))
+        except Undecipherable as error:
+            raise MapperDeserialisationError(f"{stored_event.topic} {stream_id}/{version}: {error}") from error
+        return Snapshot(originator_id=stream_id, originator_version=version, state=decode(state))

@@ -15,7 +15,7 @@ import psycopg
 from application import clocks, revision, staff
 from application.clocks import WorldClock
 from application.engines import embedded
-from application.settings import SealSettings, Settings, WorldSettings, read_settings
+from application.settings import PrivacySettings, SealSettings, Settings, WorldSettings, read_settings
 from application.supervise import Supervisor, supervised
 from domain.region import Region
 
@@ -90,6 +90,7 @@ def create(
             observability=msgspec.structs.replace(base.observability, metrics_dir=folder / "run" / "metrics"),
             regions=tuple(regions),
             seals=SealSettings(folder=folder / "seals", key_file=folder / "keys" / "seal.ed25519"),
+            privacy=PrivacySettings(key_file=folder / "keys" / "personal.json"),
             data_dir=folder,
         )
         world = clocks.World(name=name, speed=speed, origin_business=origin_business, origin_machine=None)

@@ -28,9 +28,11 @@ import migrations
 from application.engines.embedded import embedded
 from application.event_store import PostgresEventStore
 from application.ids import new_id
+from application.memory_keys import MemoryKeys
 from application.settings import DatabaseSettings, PoolSettings
 from application.store import Answer, Change, Idempotency
-from benchmarks.order_life import META, NOON, placement, recorded
+from benchmarks.order_life import NOON, meta_of, placement, recorded
+from domain.encryption import PersonalData
 from domain.mapper import JSONMapper
 
 WRITERS = (1, 8, 16, 64)
@@ -117,15 +119,16 @@ def our_writer(url: str, threads: int, *, durable_barrier: bool = False) -> Iter
     store = PostgresEventStore(
         DatabaseSettings(
             url=url, store_pool=pool, lock_timeout_seconds=PATIENCE_SECONDS, durable_barrier=durable_barrier
-        )
+        ),
+        MemoryKeys(),
     )
 
     def append() -> None:
-        stream, key = new_id(), str(new_id())
+        stream, key, customer = new_id(), str(new_id()), new_id()
         store.append(
-            [Change(stream, 0, placement())],
+            [Change(stream, 0, placement(customer))],
             answer=Answer(id=stream, status="placed", version=2),
-            meta=META,
+            meta=meta_of(customer),
             occurred_at=NOON,
             idempotency=Idempotency(actor="a", operation="place_order", key=key, payload_hash=bytes(32)),
         )
@@ -142,11 +145,13 @@ barrier_writer = partial(our_writer, durable_barrier=True)
 @contextmanager
 def stock_writer(url: str, threads: int) -> Iterator[Append]:
     """The library's recorder with our mapper: the same bytes."""
-    mapper = JSONMapper()
+    mapper = JSONMapper(personal=PersonalData(MemoryKeys()))
     with stock_recorder(url, threads) as recorder:
 
         def append() -> None:
-            recorder.insert_events([mapper.to_stored_event(one) for one in recorded(new_id(), placement())])
+            customer = new_id()
+            events = recorded(new_id(), customer, placement(customer))
+            recorder.insert_events([mapper.to_stored_event(one) for one in events])
 
         yield append
 

@@ -12,10 +12,14 @@ from domain.scoring import Score
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 PLACE = Position(lat=41.15, lon=-8.61)
 ID, RESTAURANT = new_id(), new_id()
-META = Meta(actor_type=Role.CUSTOMER, actor_id=ID, correlation_id="benchmark", ip="127.0.0.1")
 
 
-def placement() -> list[Event]:
+def meta_of(customer: UUID) -> Meta:
+    """Every event comes from the customer and has an address: the most that there is to encrypt."""
+    return Meta(actor_type=Role.CUSTOMER, actor_id=customer, correlation_id="benchmark", ip="127.0.0.1")
+
+
+def placement(customer: UUID) -> list[Event]:
     """The events of placing an order of two lines."""
     lines = tuple(
         order.Line(item_id=ID, name="Francesinha", unit_price_minor=1_000, quantity=1, total_minor=1_000)
@@ -31,7 +35,7 @@ def placement() -> list[Event]:
         total_minor=2_698,
     )
     placed = order.Placed(
-        customer_id=ID,
+        customer_id=customer,
         customer_name="Ana",
         region="porto",
         restaurant_id=RESTAURANT,
@@ -47,11 +51,11 @@ def placement() -> list[Event]:
     return [placed, order.PaymentAuthorized(payment_id="pay-1", amount_minor=price.total_minor, currency="EUR")]
 
 
-def life() -> list[Event]:
+def life(customer: UUID) -> list[Event]:
     """All of an order's events, in order."""
     driver, offer = new_id(), new_id()
     return [
-        *placement(),
+        *placement(customer),
         order.Confirmed(prep_seconds=600),
         order.MatchingStarted(round=1, radius_m=5_000.0),
         order.DriverOffered(
@@ -76,7 +80,7 @@ def life() -> list[Event]:
     ]
 
 
-def recorded(stream: UUID, events: list[Event]) -> list[Recorded[Event]]:
+def recorded(stream: UUID, customer: UUID, events: list[Event]) -> list[Recorded[Event]]:
     """As they are handed to a mapper."""
     return [
         Recorded(
@@ -84,7 +88,7 @@ def recorded(stream: UUID, events: list[Event]) -> list[Recorded[Event]]:
             originator_version=version,
             event_id=new_id(),
             occurred_at=NOON,
-            meta=META,
+            meta=meta_of(customer),
             event=event,
         )
         for version, event in enumerate(events, 1)

@@ -32,14 +32,17 @@ import migrations
 from application.engines.embedded import embedded
 from application.event_store import PostgresEventStore
 from application.ids import new_id
-from application.settings import DatabaseSettings, PoolSettings
+from application.memory_keys import MemoryKeys
+from application.privacy.keys import KeyTable, open_keys
+from application.settings import DatabaseSettings, PoolSettings, PrivacySettings, Settings
 from application.store import Answer, Change
-from benchmarks.order_life import META, NOON, life, recorded
+from benchmarks.order_life import NOON, life, meta_of, recorded
+from domain.encryption import PersonalData
 from domain.event import Event, Recorded
 from domain.mapper import JSONMapper
 from projections import generations, order_details, order_timeline, positions, runner
 from projections.connections import driver, open_engine
-from projections.log import Logged
+from projections.log import Logged, LogReader
 from projections.projection import Projection
 
 FOLDED: tuple[Projection, ...] = (order_details.PROJECTION, order_timeline.PROJECTION)
@@ -56,9 +59,11 @@ def main(events: int, stock_events: int) -> None:
     with tempfile.TemporaryDirectory(prefix="tiffin-projection-") as folder, embedded(Path(folder)) as engines:
         url = engines.database_url
         migrations.upgrade(url)
-        events = fill(url, events)
+        with keys_in(url, Path(folder)) as keys:
+            events = fill(url, keys, events)
         say(f"{events} events are in the log")
-        ours = catch_up(url, events)
+        with keys_in(url, Path(folder)) as keys:
+            ours = catch_up(url, keys, events)
         say(f"ours: {ours:,.0f} events/s")
         stock_url = another_database(url)
         migrations.upgrade(stock_url)
@@ -75,17 +80,29 @@ def main(events: int, stock_events: int) -> None:
     print(json.dumps(found))
 
 
-def fill(url: str, events: int) -> int:
-    """Append whole orders; answers how many events they have."""
+@contextmanager
+def keys_in(url: str, folder: Path) -> Iterator[KeyTable]:
+    """Keys of data subjects in the log's database, as everywhere."""
+    settings = Settings(
+        database=DatabaseSettings(url=url), privacy=PrivacySettings(key_file=folder / "keys" / "personal.json")
+    )
+    with open_keys(settings) as keys:
+        yield keys
+
+
+def fill(url: str, keys: KeyTable, events: int) -> int:
+    """Append whole orders, each of another customer; answers how many events they have."""
     pool = PoolSettings(max_size=8, checkout_timeout_seconds=30)
     settings = DatabaseSettings(url=url, store_pool=pool, lock_timeout_seconds=30.0, durable_barrier=True)
-    store = PostgresEventStore(settings)
-    orders = -(-events // len(life()))
+    store = PostgresEventStore(settings, keys)
+    orders = -(-events // len(life(new_id())))
 
     def append(_: int) -> int:
-        stream, whole = new_id(), life()
+        stream, customer = new_id(), new_id()
+        whole = life(customer)
         answer = Answer(id=stream, status="completed", version=len(whole))
-        return store.append([Change(stream, 0, whole)], answer=answer, meta=META, occurred_at=NOON).position
+        changes = [Change(stream, 0, whole)]
+        return store.append(changes, answer=answer, meta=meta_of(customer), occurred_at=NOON).position
 
     with ThreadPoolExecutor(WRITERS) as pool_of_writers:
         head = max(pool_of_writers.map(append, range(orders)))
@@ -93,12 +110,12 @@ def fill(url: str, events: int) -> int:
     return head
 
 
-def catch_up(url: str, head: int) -> float:
+def catch_up(url: str, keys: KeyTable, head: int) -> float:
     """Events a second of our runner, from its start until both read models have passed the log's head."""
     stopping = threading.Event()
     with open_engine(url).connect() as preparing:
         generations.ensure(preparing, FOLDED)
-    thread = threading.Thread(target=runner.run, args=(url, FOLDED), kwargs={"stopping": stopping})
+    thread = threading.Thread(target=runner.run, args=(url, reader_of(keys), FOLDED), kwargs={"stopping": stopping})
     began = time.perf_counter()
     thread.start()
     try:
@@ -116,14 +133,19 @@ def catch_up(url: str, head: int) -> float:
     raise click.ClickException("the read models did not catch up")
 
 
+def reader_of(keys: KeyTable) -> LogReader:
+    """The log as the projector reads it, all keys to be fetched."""
+    return LogReader(JSONMapper(personal=PersonalData(keys)))
+
+
 class StockApplication(Application[UUID]):
     """The library's application, with our mapper so that it can store our events."""
 
     name = "stock"
 
     def construct_mapper(self) -> JSONMapper:
-        """Events as plain JSON."""
-        return JSONMapper()
+        """As ours, with keys that need not be fetched."""
+        return JSONMapper(personal=PersonalData(MemoryKeys()))
 
 
 class StockView(PostgresTrackingRecorder):
@@ -165,9 +187,7 @@ def stock_catch_up(url: str, events: int) -> float:
     application = StockApplication(environment)
     while (application.recorder.max_notification_id() or 0) < events:
         mapper = application.mapper
-        application.recorder.insert_events(
-            [mapper.to_stored_event(cast("Any", one)) for one in recorded(new_id(), life())]
-        )
+        application.recorder.insert_events([mapper.to_stored_event(cast("Any", one)) for one in a_life()])
     application.close()
     with connected(url) as StockView.connection:
         began = time.perf_counter()
@@ -176,6 +196,12 @@ def stock_catch_up(url: str, events: int) -> float:
         ) as running:
             running.wait(events, timeout=PATIENCE_SECONDS)
             return events / (time.perf_counter() - began)
+
+
+def a_life() -> list[Recorded[Event]]:
+    """An order of a customer of its own."""
+    customer = new_id()
+    return recorded(new_id(), customer, life(customer))
 
 
 @contextmanager

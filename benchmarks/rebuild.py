@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ import psycopg
 
 import migrations
 from application.engines.embedded import embedded
-from benchmarks.projection import catch_up, fill
+from benchmarks.projection import catch_up, fill, keys_in, reader_of
 from projections import generations, order_details
 from projections.connections import open_engine
 
@@ -30,18 +31,23 @@ LOOK_SECONDS = 0.005
 @click.option("--events", type=click.IntRange(1_000, 100_000_000), default=1_000_000, show_default=True)
 def main(events: int) -> None:
     """Measure, and print one JSON line last."""
-    with tempfile.TemporaryDirectory(prefix="tiffin-rebuild-") as folder, embedded(Path(folder)) as engines:
+    with (
+        tempfile.TemporaryDirectory(prefix="tiffin-rebuild-") as folder,
+        embedded(Path(folder)) as engines,
+        ExitStack() as closing,
+    ):
         url = engines.database_url
         migrations.upgrade(url)
-        events = fill(url, events)
+        keys = closing.enter_context(keys_in(url, Path(folder)))
+        events = fill(url, keys, events)
         print(f"{events} events are in the log", file=sys.stderr)
-        catch_up(url, events)
+        catch_up(url, keys, events)
         print("order_details is live; now it is rebuilt", file=sys.stderr)
         looking, ended = Looking(url), threading.Event()
         watching = threading.Thread(target=looking.look, args=(ended,))
         watching.start()
         before, began = looking.memory_mb(), time.perf_counter()
-        generations.rebuild(open_engine(url), order_details.PROJECTION, looking.note_quarter)
+        generations.rebuild(open_engine(url), reader_of(keys), order_details.PROJECTION, looking.note_quarter)
         seconds = time.perf_counter() - began
         ended.set()
         watching.join()

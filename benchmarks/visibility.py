@@ -26,7 +26,8 @@ from application.ids import new_id
 from application.kinds import ORDER
 from application.settings import read_settings
 from application.store import Answer, Change
-from benchmarks.order_life import META, NOON, placement
+from benchmarks.order_life import NOON, meta_of, placement
+from benchmarks.projection import keys_in
 from domain import order
 from projections.waiting import PositionWaiter
 from simulation.percentiles import percentile
@@ -46,13 +47,13 @@ def main(rate: float, seconds: float) -> None:
     with tempfile.TemporaryDirectory(prefix="tiffin-visibility-") as folder, embedded(Path(folder)) as engines:
         migrations.upgrade(engines.database_url)
         settings = msgspec.structs.replace(read_settings().database, url=engines.database_url)
-        with projecting(engines, folder):
-            store = PostgresEventStore(settings)
+        with projecting(engines, folder), keys_in(settings.url, Path(folder)) as keys:
+            store = PostgresEventStore(settings, keys)
             asyncio.run(measure(store, settings.url, rate, WARM_UP_SECONDS))
             print(f"{rate:g} appends a second for {seconds:g} s", file=sys.stderr)
             seen = asyncio.run(measure(store, settings.url, rate, seconds))
-        load_ms = long_load_ms(store)
-        store.close()
+            load_ms = long_load_ms(store)
+            store.close()
     acknowledged, called = zip(*seen, strict=True)
     found = {
         "p50_ms": milliseconds(acknowledged, 0.5),
@@ -86,11 +87,11 @@ async def measure(store: PostgresEventStore, url: str, rate: float, seconds: flo
     seen: list[tuple[float, float]] = []
 
     async def place(waiter: PositionWaiter) -> None:
-        stream, called = new_id(), time.perf_counter()
+        stream, customer, called = new_id(), new_id(), time.perf_counter()
         receipt = await store.append_async(
-            [Change(stream, 0, placement())],
+            [Change(stream, 0, placement(customer))],
             answer=Answer(id=stream, status="placed", version=2),
-            meta=META,
+            meta=meta_of(customer),
             occurred_at=NOON,
         )
         acknowledged = time.perf_counter()
@@ -109,16 +110,16 @@ async def measure(store: PostgresEventStore, url: str, rate: float, seconds: flo
 
 def long_load_ms(store: PostgresEventStore) -> float:
     """The median time to load an order of so many events."""
-    stream = new_id()
+    stream, customer = new_id(), new_id()
     answer = Answer(id=stream, status="placed", version=0)
-    store.append([Change(stream, 0, placement())], answer=answer, meta=META, occurred_at=NOON)
+    store.append([Change(stream, 0, placement(customer))], answer=answer, meta=meta_of(customer), occurred_at=NOON)
     for version in range(2, LONG):
-        note = order.NoteAdded(text="Called; on the way.")
+        note = order.NoteAdded(customer_id=customer, text="Called; on the way.")
         before = store.load(ORDER, stream)
         store.append(
             [Change(stream, version, [note])],
             answer=answer,
-            meta=META,
+            meta=meta_of(customer),
             occurred_at=NOON,
             snapshots={stream: msgspec.structs.replace(before, version=version + 1)},
         )

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 PERSONAL = msgspec.Meta(extra={"personal": True})
-"""Marks a field that tells about a person; encryption per person hooks in here."""
+"""Marks a field that tells about a person: it is stored encrypted with that person's key."""
 
 type PersonalText = Annotated[str, PERSONAL]
 
@@ -45,6 +45,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     TOPIC: ClassVar[str] = ""
     SCHEMA: ClassVar[int] = 1
+    SUBJECT: ClassVar[str] = ""
+    """The field with the id of the person whom its personal fields tell about; empty: whoever the stream is about."""
 
 
 class Recorded[E: Event](msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +62,13 @@ class Recorded[E: Event](msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     meta: Meta
     event: E
+
+
+def subject_of(document: msgspec.Struct, own_id: UUID) -> UUID:
+    """The person whom an event's, or a state's, personal fields tell about; `own_id` is its stream's."""
+    field: str = getattr(document, "SUBJECT", "")
+    subject: UUID | None = getattr(document, field) if field else None
+    return subject or own_id
 
 
 REGISTRY: dict[str, type[Event]] = {}

@@ -1,6 +1,9 @@
-"""Events as stored: UTF-8 JSON `{"v", "event_id", "occurred_at", "meta", "data"}`, its exact bytes kept for hashing."""
+"""Events as stored: UTF-8 JSON `{"v", "event_id", "occurred_at", "meta", "data"}`, its exact bytes kept for hashing.
 
-from collections.abc import Mapping
+Personal values in it are encrypted, see `domain.encryption`: what is hashed, copied and exported is never in the clear.
+"""
+
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -13,7 +16,9 @@ from eventsourcing.persistence import Mapper, MapperDeserialisationError, Stored
 from domain import driver as _driver  # noqa: F401
 from domain import order as _order  # noqa: F401
 from domain import restaurant as _restaurant  # noqa: F401
-from domain.event import REGISTRY, Event, Meta, Recorded
+from domain.encryption import NoKeys, PersonalData, Place, Undecipherable
+from domain.event import REGISTRY, Event, Meta, Recorded, subject_of
+from domain.personal import personal_places
 from domain.upcasters import UPCASTERS, Upcaster
 
 
@@ -40,24 +45,45 @@ class JSONMapper(Mapper[UUID]):
         compressor: object = None,
         cipher: object = None,
         *,
+        personal: PersonalData | None = None,
         registry: Mapping[str, type[Event]] = REGISTRY,
         upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
     ) -> None:
-        """Refuse a compressor and a cipher: auditors read and hash the bytes as they are."""
+        """Refuse a compressor and a cipher: auditors read and hash the bytes as they are.
+
+        Without `personal` everything personal reads as erased, and nothing personal can be written.
+        """
         if compressor is not None or cipher is not None:
             raise ValueError("events are stored as plain JSON: unset COMPRESSOR_TOPIC and CIPHER_TOPIC")
+        self._personal = personal or PersonalData(NoKeys())
         self._registry = registry
         self._upcasters = upcasters
         self._encode = msgspec.json.Encoder().encode
         self._decoders: dict[str, msgspec.json.Decoder[Envelope[Event]]] = {}
 
+    def fetch_keys(self, stored_events: Iterable[StoredEvent]) -> None:
+        """Have the keys at hand that these events are read with: one question for all, not one for each."""
+        self._personal.fetch(one.state for one in stored_events)
+
+    def subjects(self, recorded: Recorded[Event]) -> set[bytes]:
+        """The keys that this event may be written with."""
+        found = (
+            {subject_of(recorded.event, recorded.originator_id).bytes}
+            if personal_places(type(recorded.event))
+            else set()
+        )
+        return found | {(recorded.meta.actor_id or recorded.originator_id).bytes} if recorded.meta.ip else found
+
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
-        """Encode a `Recorded` event."""
+        """Encode a `Recorded` event. Raises Refusal where it tells about somebody who was forgotten."""
         recorded = cast("Recorded[Event]", domain_event)
-        event = recorded.event
-        document = Envelope(event.SCHEMA, recorded.event_id, recorded.occurred_at, recorded.meta, event)
+        event, stream_id = recorded.event, recorded.originator_id
+        place = Place(stream_id, recorded.originator_version)
+        meta = self._personal.hide(recorded.meta, recorded.meta.actor_id or stream_id, place)
+        hidden = self._personal.hide(event, subject_of(event, stream_id), place)
+        document = Envelope(event.SCHEMA, recorded.event_id, recorded.occurred_at, meta, hidden)
         return StoredEvent(
-            originator_id=recorded.originator_id,
+            originator_id=stream_id,
             originator_version=recorded.originator_version,
             topic=event.TOPIC,
             state=self._encode(document),
@@ -66,16 +92,21 @@ class JSONMapper(Mapper[UUID]):
     def to_domain_event(self, stored_event: StoredEvent) -> Recorded[Event]:
         """Decode, upcasting what an older schema wrote. Raises MapperDeserialisationError, naming the event."""
         decoder = self._decoders.get(stored_event.topic) or self._decoder(stored_event)
+        stream_id = cast("UUID", stored_event.originator_id)
         try:
-            envelope = decoder.decode(stored_event.state)
+            state = self._personal.reveal(stored_event.state, Place(stream_id, stored_event.originator_version))
+        except Undecipherable as error:
+            raise _unreadable(stored_event, str(error)) from error
+        try:
+            envelope = decoder.decode(state)
             if envelope.v != envelope.data.SCHEMA:
-                envelope = self._upcast(stored_event)
+                envelope = self._upcast(stored_event, state)
         except msgspec.ValidationError:
-            envelope = self._upcast(stored_event)
+            envelope = self._upcast(stored_event, state)
         except msgspec.DecodeError as error:
             raise _unreadable(stored_event, str(error)) from error
         return Recorded(
-            originator_id=stored_event.originator_id,  # type: ignore[arg-type]  # ours are UUIDs
+            originator_id=stream_id,
             originator_version=stored_event.originator_version,
             event_id=envelope.event_id,
             occurred_at=envelope.occurred_at,
@@ -91,11 +122,11 @@ class JSONMapper(Mapper[UUID]):
         self._decoders[stored_event.topic] = decoder
         return decoder
 
-    def _upcast(self, stored_event: StoredEvent) -> Envelope[Event]:
+    def _upcast(self, stored_event: StoredEvent, state: bytes) -> Envelope[Event]:
         """Read by way of plain data: an older schema, or a document that no schema explains."""
         cls = self._registry[stored_event.topic]
         try:
-            old = msgspec.json.decode(stored_event.state, type=Envelope[dict[str, Any]])
+            old = msgspec.json.decode(state, type=Envelope[dict[str, Any]])
             data = old.data
             for schema in range(old.v, cls.SCHEMA):
                 data = self._upcasters[stored_event.topic, schema](data)

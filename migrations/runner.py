@@ -10,6 +10,8 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.pool import NullPool
 
 CONNECT_TIMEOUT_SECONDS = 5
+SUBJECT_KEYS = Path(__file__).with_name("subject_keys.sql")
+"""The table of the data subjects' keys, which may stand in a database of its own."""
 
 
 def upgrade(url: str) -> None:
@@ -24,6 +26,12 @@ def upgrade(url: str) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def prepare_keys(url: str) -> None:
+    """Have the table of the data subjects' keys in a database of its own; once more does no harm."""
+    with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection:
+        connection.execute(SUBJECT_KEYS.read_bytes())
 
 
 def current(url: str) -> str | None:

@@ -7,19 +7,18 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine
 
-from projections import log
 from projections.connections import driver
-from projections.log import Logged
+from projections.log import Logged, LogReader
 
 
 class ReadAhead:
     """The log from the beginning of one lag to its end. Belongs to one thread; reads in another, one batch ahead."""
 
-    def __init__(self, engine: Engine, *, batch: int, flush: bool) -> None:
-        """`engine` gives the reader a connection of its own; `batch` and `flush` as `log.read` has them."""
+    def __init__(self, engine: Engine, reader: LogReader, *, batch: int) -> None:
+        """`engine` gives the reader a connection of its own; it reads `batch` events at once."""
         self._engine = engine
+        self._log = reader
         self._batch = batch
-        self._flush = flush
         self._connection: Connection | None = None
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="read ahead")
         self._next: tuple[int, Future[list[Logged]]] | None = None
@@ -51,4 +50,4 @@ class ReadAhead:
     def _read(self, position: int) -> list[Logged]:
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        return log.read(driver(self._connection), position, self._batch, flush=self._flush)
+        return self._log.read(driver(self._connection), position, self._batch)

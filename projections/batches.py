@@ -38,7 +38,7 @@ def apply(connection: Connection, projections: Sequence[Projection], events: Seq
         held = positions.hold(connection, sorted(by_name))
         ready = [row for row in held if events[0].position - 1 <= row.position < last]
         for row in ready:
-            by_name[row.name].apply(connection, log.since(events, row.position))
+            by_name[row.name].take(connection, log.since(events, row.position))
         for row in ready:
             _announce(by_name[row.name], events)
         if ready:

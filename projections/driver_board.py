@@ -26,9 +26,9 @@ from sqlalchemy import (
 )
 
 from domain.driver import events
-from domain.event import Event
+from domain.event import Event, PersonalText
 from domain.order import events as order_events
-from projections import rows
+from projections import rows, scrubbing
 from projections.log import Logged
 from projections.projection import Projection
 from projections.results import shown
@@ -72,7 +72,7 @@ class DriverOnBoard(msgspec.Struct, frozen=True, kw_only=True):
 
     driver_id: UUID
     version: int
-    name: str
+    name: PersonalText
     region: str
     vehicle: str
     capacity: int
@@ -165,7 +165,12 @@ def apply(connection: Connection, batch: Sequence[Logged]) -> None:
     rows.insert(connection, DELIVERIES, finished)
 
 
-PROJECTION = Projection("driver_board", METADATA, apply)
+def scrub(connection: Connection, subject_id: UUID) -> None:
+    """Erase a driver's name."""
+    scrubbing.scrub(connection, DRIVERS, "driver_id", subject_id, ("name",), DriverOnBoard)
+
+
+PROJECTION = Projection("driver_board", METADATA, apply, scrub=scrub)
 
 
 def _registered(driver_id: UUID, event: events.Registered) -> rows.Document:

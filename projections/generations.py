@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, Engine
 
-from projections import dead_letters, log, positions
+from projections import dead_letters, positions
 from projections.connections import driver
+from projections.log import LogReader
 from projections.positions import Held
 from projections.projection import Projection
 
@@ -32,7 +33,12 @@ def ensure(connection: Connection, projections: Iterable[Projection]) -> None:
                 _record(connection, projection.name, 1, "live")
 
 
-def rebuild(engine: Engine, projection: Projection, on_progress: Callable[[int, int], None] | None = None) -> int:
+def rebuild(
+    engine: Engine,
+    reader: LogReader,
+    projection: Projection,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> int:
     """Build a new generation from the log's beginning and put it in the live one's place; answers its position.
 
     `on_progress` is told the position and the log's head after every batch. Raises AlreadyRebuilding, or what the
@@ -42,14 +48,16 @@ def rebuild(engine: Engine, projection: Projection, on_progress: Callable[[int, 
         if not _claim(connection, projection.name):
             raise AlreadyRebuilding(f"{projection.name} is being rebuilt by another process; let that one finish.")
         try:
-            return _rebuild(connection, projection, on_progress or (lambda _position, _head: None))
+            return _rebuild(connection, reader, projection, on_progress or (lambda _position, _head: None))
         finally:
             connection.rollback()
             connection.exec_driver_sql("SELECT pg_advisory_unlock(%s, hashtext(%s))", (_REBUILD_LOCK, projection.name))
             connection.commit()
 
 
-def _rebuild(connection: Connection, projection: Projection, on_progress: Callable[[int, int], None]) -> int:
+def _rebuild(
+    connection: Connection, reader: LogReader, projection: Projection, on_progress: Callable[[int, int], None]
+) -> int:
     name = projection.name
     with connection.begin():
         _drop_leftovers(connection, name)
@@ -59,38 +67,38 @@ def _rebuild(connection: Connection, projection: Projection, on_progress: Callab
     # From here on this connection's folds write the new generation.
     connection.execution_options(schema_translate_map={name: f"{name}_{generation}"})
     position = 0
-    while (reached := _advance(connection, projection, position)) > position:
+    while (reached := _advance(connection, reader, projection, position)) > position:
         position = reached
         with connection.begin():
             head = positions.head(connection)
         on_progress(position, head)
-    return _swap(connection, projection, generation)
+    return _swap(connection, reader, projection, generation)
 
 
-def _advance(connection: Connection, projection: Projection, position: int) -> int:
+def _advance(connection: Connection, reader: LogReader, projection: Projection, position: int) -> int:
     with connection.begin():
         held = positions.hold(connection, [projection.name], "building")
-        return _fold(connection, projection, held, position)
+        return _fold(connection, reader, projection, held, position)
 
 
-def _fold(connection: Connection, projection: Projection, held: list[Held], position: int) -> int:
+def _fold(connection: Connection, reader: LogReader, projection: Projection, held: list[Held], position: int) -> int:
     """Fold one batch into the generation being built; answers the new position."""
-    events = log.read(driver(connection), position, REBUILD_BATCH)
+    events = reader.read(driver(connection), position, REBUILD_BATCH)
     if not events:
         return position
-    projection.apply(connection, events)
+    projection.take(connection, events)
     positions.move(connection, held, events[-1].position)
     return events[-1].position
 
 
-def _swap(connection: Connection, projection: Projection, generation: int) -> int:
+def _swap(connection: Connection, reader: LogReader, projection: Projection, generation: int) -> int:
     """Catch up while the live generation stands still, then take its name; answers the position."""
     name = projection.name
     with connection.begin():
         old = [row for state in positions.READABLE for row in positions.hold(connection, [name], state)]
         held = positions.hold(connection, [name], "building")
         position = held[0].position
-        while (reached := _fold(connection, projection, held, position)) > position:
+        while (reached := _fold(connection, reader, projection, held, position)) > position:
             position = reached
         for row in old:
             connection.exec_driver_sql(f"ALTER SCHEMA {name} RENAME TO {name}_{row.generation}")

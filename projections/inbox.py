@@ -115,16 +115,15 @@ class _Message(NamedTuple):
     to: str
     kind: str
     text: str
-    """Filled in with the event's fields and `restaurant`, `driver` (first name)."""
+    """Filled in with the event's fields and `restaurant`. Names nobody: messages are kept, names are not for ever."""
     link: str | None = None
 
 
 def _entry(logged: Logged, parties: rows.Document, message: _Message) -> rows.Document:
     event: Any = logged.event
     words = {name: getattr(event, name) for name in event.__struct_fields__}
-    driver = str(words.get("driver_name") or "").partition(" ")[0] or "Your driver"
     reason = str(words.get("reason") or "no reason given")
-    words |= {"restaurant": parties["restaurant_name"], "driver": driver, "reason": reason}
+    words |= {"restaurant": parties["restaurant_name"], "reason": reason}
     asked = message.to == "asked_driver"
     return {
         "subject_id": event.driver_id if asked else parties[f"{message.to}_id"],
@@ -157,7 +156,7 @@ _MESSAGES: dict[type[Event], tuple[_Message, ...]] = {
     events.NoDriverFound: (
         _Message("customer", "no_driver_available", "No driver is available yet; the search goes on."),
     ),
-    events.DriverAssigned: (_Message("customer", "driver_assigned", "{driver} will bring your order."),),
+    events.DriverAssigned: (_Message("customer", "driver_assigned", "A driver has taken your order."),),
     events.DriverUnassigned: (
         _Message("customer", "driver_changing", "Your driver cannot come; we are looking for another one."),
         _Message("asked_driver", "delivery_withdrawn", "The delivery from {restaurant} was taken off you: {reason}."),

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from projections import batches, dead_letters, positions
 from projections.ahead import ReadAhead
 from projections.batches import is_transient
-from projections.log import Feed, Logged, Unreadable
+from projections.log import Feed, Logged, LogReader, Unreadable
 from projections.projection import Follower, Projection
 
 IDLE_SECONDS = 1.0
@@ -30,17 +30,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A projection no further behind than this joins the head's lane, which goes back that far for it once."""
     stopped_seconds: float = 30.0
     """After so long a stopped projection tries again: its cause may be gone."""
-    flush: bool = False
-    """Appends may commit before they are on disk; nothing is shown that a crash could still take back."""
 
 
 class Lane(threading.Thread):
     """A thread with one connection that works until the feed closes, and begins anew when something breaks."""
 
-    def __init__(self, name: str, engine: Engine, feed: Feed, limits: Limits) -> None:
-        """`engine` gives this thread its connection."""
+    def __init__(self, name: str, engine: Engine, reader: LogReader, feed: Feed, limits: Limits) -> None:
+        """`engine` gives this thread its connections, `reader` what the feed no longer has."""
         super().__init__(name=f"lane {name}", daemon=True)
         self.engine = engine
+        self.reader = reader
         self.feed = feed
         self.limits = limits
 
@@ -49,7 +48,7 @@ class Lane(threading.Thread):
         while not self.feed.closed:
             try:
                 with (
-                    ReadAhead(self.engine, batch=self.limits.batch, flush=self.limits.flush) as self._ahead,
+                    ReadAhead(self.engine, self.reader, batch=self.limits.batch) as self._ahead,
                     self.engine.connect() as connection,
                 ):
                     self.work(connection)
@@ -85,13 +84,14 @@ class TableLane(Lane):
         self,
         name: str,
         engine: Engine,
+        reader: LogReader,
         feed: Feed,
         limits: Limits,
         *,
         on_near: Callable[[Projection, int], None] | None = None,
     ) -> None:
         """With `on_near` the lane is for one that lags: near the head it hands it over and ends."""
-        super().__init__(name, engine, feed, limits)
+        super().__init__(name, engine, reader, feed, limits)
         self._on_near = on_near
         self._guard = threading.Lock()
         self._members: dict[str, Projection] = {}
@@ -215,9 +215,9 @@ class TableLane(Lane):
 class FollowerLane(Lane):
     """One follower: its rows and position are elsewhere; a copy of the position is kept for who looks."""
 
-    def __init__(self, follower: Follower, engine: Engine, feed: Feed, limits: Limits) -> None:
+    def __init__(self, follower: Follower, engine: Engine, reader: LogReader, feed: Feed, limits: Limits) -> None:
         """The follower is used by this thread alone."""
-        super().__init__(follower.name, engine, feed, limits)
+        super().__init__(follower.name, engine, reader, feed, limits)
         self._follower = follower
         self._position = 0
         self._copied = (-1, 0.0)

@@ -25,7 +25,6 @@ _READ = """
 SELECT position, topic, recorded_at, originator_id, originator_version, state
 FROM public.events WHERE position > %s ORDER BY position LIMIT %s
 """
-_MAPPER = JSONMapper()
 
 
 class Logged(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,29 +65,35 @@ class Unreadable(Exception):  # noqa: N818 - names the outcome
         self.position = position
 
 
-def read(
-    connection: "psycopg.Connection[tuple[Any, ...]]", after: int, limit: int, *, flush: bool = False
-) -> list[Logged]:
-    """Read and decode up to `limit` events after a position.
+class LogReader:
+    """Reads and decodes the log. Thread-safe."""
 
-    `flush`: appends may commit before they are on disk; what is read is on disk before it is answered. For that the
-    connection must not be in a transaction.
-    Ends before an event that cannot be decoded; raises Unreadable when that is the first one.
-    """
-    with connection.cursor(binary=True) as cursor:
-        found = cursor.execute(_READ, (after, limit), prepare=True).fetchall()
-        if found and flush:
-            cursor.execute(FLUSH, prepare=True)
-    events: list[Logged] = []
-    for position, topic, recorded_at, stream_id, version, state in found:
-        try:
-            recorded = _MAPPER.to_domain_event(StoredEvent(stream_id, version, topic, state))
-        except MapperDeserialisationError as error:
-            if events:
-                break
-            raise Unreadable(after, str(error)) from error
-        events.append(Logged(position=position, topic=topic, recorded_at=recorded_at, recorded=recorded))
-    return events
+    def __init__(self, mapper: JSONMapper, *, flush: bool = False) -> None:
+        """`flush`: appends may commit before they are on disk; what is read is on disk before it is answered."""
+        self._mapper = mapper
+        self._flush = flush
+
+    def read(self, connection: "psycopg.Connection[tuple[Any, ...]]", after: int, limit: int) -> list[Logged]:
+        """Read up to `limit` events after a position; to flush, the connection must not be in a transaction.
+
+        Ends before an event that cannot be decoded; raises Unreadable when that is the first one.
+        """
+        with connection.cursor(binary=True) as cursor:
+            found = cursor.execute(_READ, (after, limit), prepare=True).fetchall()
+            if found and self._flush:
+                cursor.execute(FLUSH, prepare=True)
+        rows = [(row[0], row[2], StoredEvent(row[3], row[4], row[1], row[5])) for row in found]
+        self._mapper.fetch_keys(stored for _, _, stored in rows)
+        events: list[Logged] = []
+        for position, recorded_at, stored in rows:
+            try:
+                recorded = self._mapper.to_domain_event(stored)
+            except MapperDeserialisationError as error:
+                if events:
+                    break
+                raise Unreadable(after, str(error)) from error
+            events.append(Logged(position=position, topic=stored.topic, recorded_at=recorded_at, recorded=recorded))
+        return events
 
 
 def since(events: Sequence[Logged], position: int) -> Sequence[Logged]:

@@ -6,14 +6,29 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Column, Connection, DateTime, Float, Integer, MetaData, Table, Text, Uuid, or_, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
-from domain.event import Event, Role
+from domain.event import Event, PersonalText, Role
 from domain.geo import Position
 from domain.order import events
 from domain.order.events import CostBearer, Dropoff, EtaBreakdown, Line, Price
 from domain.order.state import DispatchStatus, PaymentStatus, Status
+from projections import scrubbing
 from projections.log import Logged
 from projections.order_steps import moves
 from projections.projection import Projection
@@ -63,6 +78,8 @@ ORDERS = Table(
     Column("offer", JSONB),
     Column("review_requested_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    Index("details_by_customer", "customer_id"),
+    Index("details_by_driver", "driver_id", postgresql_where=text("driver_id IS NOT NULL")),
     postgresql_with={"fillfactor": 60},
 )
 
@@ -98,12 +115,12 @@ class OrderDetails(msgspec.Struct, frozen=True, kw_only=True):
     payment_status: PaymentStatus
     payment_id: str | None
     customer_id: UUID
-    customer_name: str
+    customer_name: PersonalText
     restaurant_id: UUID
     restaurant_name: str
     restaurant_position: Position
     driver_id: UUID | None
-    driver_name: str | None
+    driver_name: PersonalText | None
     lines: tuple[Line, ...]
     price: Price
     dropoff: Dropoff
@@ -165,7 +182,13 @@ def apply(connection: Connection, batch: Sequence[Logged]) -> None:
     orders.write(connection)
 
 
-PROJECTION = Projection("order_details", METADATA, apply)
+def scrub(connection: Connection, subject_id: UUID) -> None:
+    """Erase a customer's name, notes and address, or a driver's name."""
+    scrubbing.scrub(connection, ORDERS, "customer_id", subject_id, ("customer_name", "lines", "dropoff"), OrderDetails)
+    scrubbing.scrub(connection, ORDERS, "driver_id", subject_id, ("driver_name",), OrderDetails)
+
+
+PROJECTION = Projection("order_details", METADATA, apply, scrub=scrub)
 
 
 def _placed(order_id: UUID, event: events.Placed, at: datetime) -> Document:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     Connection,
     DateTime,
+    Index,
     Integer,
     MetaData,
     RowMapping,
@@ -18,16 +19,21 @@ from sqlalchemy import (
     Text,
     Uuid,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from domain.encryption import ERASED
 from domain.event import REGISTRY, Role
 from domain.order.state import DispatchStatus, Status
+from domain.personal import personal_places
 from projections import rows
+from projections.connections import driver
 from projections.log import Logged
 from projections.order_steps import DISPATCH, STATUS
 from projections.projection import Projection
 from projections.results import shown
+from projections.scrubbing import erased
 
 METADATA = MetaData(schema="order_timeline")
 STEPS = Table(
@@ -47,6 +53,9 @@ STEPS = Table(
     Column("correlation_id", Text),
     Column("causation_id", Uuid),
     Column("data", JSONB, nullable=False),
+    # Which orders a person's data is in: only one of an order's twenty steps is in each.
+    Index("steps_by_customer", text("(data->>'customer_id')"), postgresql_where=text("topic = 'order.placed'")),
+    Index("steps_by_driver", text("(data->>'driver_id')"), postgresql_where=text("topic = 'order.driver_offered'")),
 )
 
 
@@ -89,7 +98,28 @@ def apply(connection: Connection, batch: Sequence[Logged]) -> None:
     rows.insert(connection, STEPS, [_step(logged) for logged in batch if logged.topic.startswith("order.")])
 
 
-PROJECTION = Projection("order_timeline", METADATA, apply)
+def scrub(connection: Connection, subject_id: UUID) -> None:
+    """Erase where a person's requests came from, and what the events of their orders tell about them."""
+    found = driver(connection).execute(
+        _OF_PERSON.format(schema=rows.schema_of(connection, STEPS)), {"id": str(subject_id)}
+    )
+    documents = []
+    for order_id, version, topic, actor_id, ip, data in found.fetchall():
+        kind = REGISTRY[topic]
+        ip_now = ERASED if ip and actor_id == subject_id else ip
+        data_now = erased(data, personal_places(kind)) if data.get(kind.SUBJECT) == str(subject_id) else data
+        documents.append({"order_id": order_id, "version": version, "ip": ip_now, "data": data_now})
+    rows.update(connection, STEPS, documents, ("ip", "data"))
+
+
+PROJECTION = Projection("order_timeline", METADATA, apply, scrub=scrub)
+
+_OF_PERSON = """
+SELECT order_id, version, topic, actor_id, ip, data FROM {schema}.steps WHERE order_id IN (
+    SELECT order_id FROM {schema}.steps WHERE topic = 'order.placed' AND data->>'customer_id' = %(id)s
+    UNION
+    SELECT order_id FROM {schema}.steps WHERE topic = 'order.driver_offered' AND data->>'driver_id' = %(id)s)
+"""
 
 
 def _step(logged: Logged) -> rows.Document:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import Connection, MetaData
 
+from domain.privacy import Forgotten
 from projections.log import Logged
 
 type Apply = Callable[[Connection, Sequence[Logged]], None]
@@ -23,8 +25,17 @@ class Projection(msgspec.Struct, frozen=True):
     apply: Apply
     skips_failures: bool = False
     """An event that fails is put aside as a dead letter and the next one comes: for what rather misses one than all."""
+    scrub: Callable[[Connection, UUID], None] | None = None
+    """Erases a person who was forgotten; none where nothing personal is kept."""
     before_commit: Callable[[Sequence[Logged]], None] | None = None
     """Told of each batch just before it becomes visible, to purge a cache; failing here stops nothing."""
+
+    def take(self, connection: Connection, events: Sequence[Logged]) -> None:
+        """Fold a batch, and erase whoever was forgotten in it. Their key is destroyed: later events name nobody."""
+        self.apply(connection, events)
+        for logged in events:
+            if isinstance(logged.event, Forgotten) and self.scrub is not None:
+                self.scrub(connection, logged.event.subject_id)
 
 
 class Follower(Protocol):

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 from sqlalchemy import Connection, Engine, Table, select, text
 
-from projections import log, positions
+from projections import positions
 from projections.connections import driver
+from projections.log import LogReader
 from projections.projection import Projection
 
 BATCH = 5_000
@@ -35,18 +36,22 @@ class Comparison(msgspec.Struct, kw_only=True):
         return not self.wrong and not self.missing
 
 
-def compare(engine: Engine, projection: Projection, on_progress: Callable[[int, int], None]) -> Comparison:
+def compare(
+    engine: Engine, reader: LogReader, projection: Projection, on_progress: Callable[[int, int], None]
+) -> Comparison:
     """Fold and compare; `on_progress` is told position and end. Raises LookupError where it has no live generation."""
     with engine.connect() as connection:
         connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin() as transaction:
             try:
-                return _compare(connection, projection, on_progress)
+                return _compare(connection, reader, projection, on_progress)
             finally:
                 transaction.rollback()
 
 
-def _compare(connection: Connection, projection: Projection, on_progress: Callable[[int, int], None]) -> Comparison:
+def _compare(
+    connection: Connection, reader: LogReader, projection: Projection, on_progress: Callable[[int, int], None]
+) -> Comparison:
     # A fold of a million events takes longer than a batch may, and folds without statistics need none of theirs.
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     name, schema = projection.name, f"{projection.name}_recheck"
@@ -58,9 +63,9 @@ def _compare(connection: Connection, projection: Projection, on_progress: Callab
     projection.metadata.create_all(connection, checkfirst=False)
     position = 0
     while position < end:
-        events = [one for one in log.read(driver(connection), position, BATCH) if one.position <= end]
+        events = [one for one in reader.read(driver(connection), position, BATCH) if one.position <= end]
         with driver(connection).pipeline():
-            projection.apply(connection, events)
+            projection.take(connection, events)
         position = events[-1].position
         on_progress(position, end)
     connection.execution_options(schema_translate_map=None)

@@ -63,10 +63,12 @@ def insert(connection: Connection, table: Table, documents: Collection[Document]
         _execute(connection, _insert_sql(table, schema_of(connection, table)), documents)
 
 
-def update(connection: Connection, table: Table, documents: Collection[Document]) -> None:
-    """Set, for each document's row, the columns that the document names."""
+def update(
+    connection: Connection, table: Table, documents: Collection[Document], columns: tuple[str, ...] = ()
+) -> None:
+    """Set, for each document's row, the columns that the document names; FIXED ones only if `columns` has them."""
     if documents:
-        _execute(connection, _update_sql(table, schema_of(connection, table)), documents)
+        _execute(connection, _update_sql(table, schema_of(connection, table), columns), documents)
 
 
 def remove(connection: Connection, table: Table, documents: Collection[Document]) -> None:
@@ -109,8 +111,9 @@ def _insert_sql(table: Table, schema: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _update_sql(table: Table, schema: str) -> str:
-    columns = [column.name for column in table.columns if not column.primary_key and not column.info.get("fixed")]
+def _update_sql(table: Table, schema: str, columns: tuple[str, ...]) -> str:
+    changing = (one.name for one in table.columns if not one.primary_key and not one.info.get("fixed"))
+    columns = columns or tuple(changing)
     return (
         f"UPDATE {schema}.{table.name} AS t SET ({', '.join(columns)}) = "
         f"(SELECT {', '.join(f'r.{column}' for column in columns)} FROM jsonb_populate_record(t, v.document) AS r) "

@@ -18,7 +18,7 @@ from projections import generations, log, positions
 from projections.batches import is_transient
 from projections.connections import driver, open_engine
 from projections.lanes import IDLE_SECONDS, FollowerLane, Lane, Limits, TableLane
-from projections.log import Feed
+from projections.log import Feed, LogReader
 from projections.projection import Follower, Projection
 
 LEADER_LOCK = 7_010
@@ -34,6 +34,7 @@ _LOG = structlog.get_logger("projections")
 
 def run(
     database_url: str,
+    reader: LogReader,
     projections: Sequence[Projection],
     followers: Sequence[Follower] = (),
     *,
@@ -53,7 +54,7 @@ def run(
                     _LOG.info("projector leads")
                     if on_lead is not None:
                         on_lead()
-                    Leader(engine, connection, projections, followers, limits).lead(stopping)
+                    Leader(engine, reader, connection, projections, followers, limits).lead(stopping)
         except Exception as error:
             if not is_transient(error):
                 raise
@@ -67,6 +68,7 @@ class Leader:
     def __init__(
         self,
         engine: Engine,
+        reader: LogReader,
         connection: Connection,
         projections: Sequence[Projection],
         followers: Sequence[Follower],
@@ -74,6 +76,7 @@ class Leader:
     ) -> None:
         """`connection` commits by itself and holds the leader's lock; losing it ends the leadership."""
         self._engine = engine
+        self._reader = reader
         self._connection = connection
         self._limits = limits
         self._projections = {projection.name: projection for projection in projections}
@@ -81,9 +84,9 @@ class Leader:
             generations.ensure(preparing, projections)
         positions.resume(connection)
         self._feed = Feed(positions.head(connection))
-        self._main = TableLane("tables", engine, self._feed, limits)
+        self._main = TableLane("tables", engine, reader, self._feed, limits)
         self._behind: dict[str, TableLane] = {}
-        self._followers = [FollowerLane(follower, engine, self._feed, limits) for follower in followers]
+        self._followers = [FollowerLane(follower, engine, reader, self._feed, limits) for follower in followers]
 
     def lead(self, stopping: threading.Event) -> None:
         """Read and feed until told to stop; then let the lanes finish their batch."""
@@ -100,22 +103,22 @@ class Leader:
                 lane.join(max(0.0, deadline - time.monotonic()))
 
     def _follow(self, stopping: threading.Event) -> None:
-        reader = driver(self._connection)
-        reader.execute(f"LISTEN {log.CHANNEL}")
+        listener = driver(self._connection)
+        listener.execute(f"LISTEN {log.CHANNEL}")
         looked = time.monotonic()
         while not stopping.is_set():
-            self._read(reader)
-            for _ in reader.notifies(timeout=LISTEN_SECONDS, stop_after=1):
+            self._read(listener)
+            for _ in listener.notifies(timeout=LISTEN_SECONDS, stop_after=1):
                 pass
             if time.monotonic() - looked >= IDLE_SECONDS:
                 looked = time.monotonic()
                 self._assign()
 
-    def _read(self, reader: "psycopg.Connection[tuple[object, ...]]") -> None:
+    def _read(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
         """Publish what is new; the time-out of listening makes this the poll as well."""
         while True:
             try:
-                events = log.read(reader, self._feed.end, self._limits.batch, flush=self._limits.flush)
+                events = self._reader.read(connection, self._feed.end, self._limits.batch)
             except log.Unreadable:
                 self._feed.block()
                 return
@@ -138,7 +141,7 @@ class Leader:
             if here - position <= self._limits.near:
                 self._main.admit(self._projections[name], position)
                 continue
-            lane = TableLane(name, self._engine, self._feed, self._limits, on_near=self._main.admit)
+            lane = TableLane(name, self._engine, self._reader, self._feed, self._limits, on_near=self._main.admit)
             lane.admit(self._projections[name], position)
             self._behind[name] = lane
             lane.start()

@@ -21,7 +21,14 @@ import redis
 from application.bootstrap import Tiffin, open_tiffin
 from application.engines import embedded
 from application.engines.embedded import Addresses
-from application.settings import DatabaseSettings, SealSettings, Settings, ValkeySettings, WorldSettings
+from application.settings import (
+    DatabaseSettings,
+    PrivacySettings,
+    SealSettings,
+    Settings,
+    ValkeySettings,
+    WorldSettings,
+)
 
 ENGINES_VARIABLE = "TIFFIN_TEST_ENGINES"
 PREFIX = "tiffin-test-"
@@ -106,6 +113,7 @@ def settings(postgres_url: str, valkey_url: str, tmp_path: Path) -> Settings:
         valkey=ValkeySettings(url=valkey_url),
         world=WorldSettings(name=f"test-{uuid.uuid4().hex[:12]}"),
         seals=SealSettings(folder=tmp_path / "seals", key_file=tmp_path / "keys" / "seal.ed25519"),
+        privacy=PrivacySettings(key_file=tmp_path / "keys" / "personal.json"),
         data_dir=tmp_path,
     )
 

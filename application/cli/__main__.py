@@ -9,6 +9,7 @@ import psycopg
 import redis
 
 from application.engines.failure import EngineFailed
+from application.privacy.key_file import UnusableKeyFile
 from application.revision import MigrationFailed, WrongRevision
 from application.settings import InvalidSettings
 from application.supervise import NotReady
@@ -26,13 +27,14 @@ SUBCOMMANDS = {
     "reactions": "Show reactions that wait or gave up; retry one.",
     "events": "Which events there are; what one request set going.",
     "audit": "Verify the log against its seals, prove events, export, replay.",
+    "privacy": "Forget a person; rotate the key-encryption key.",
     "api": "Process: the HTTP API.",
     "projector": "Process: feeds the read models.",
     "follower": "Process: hands out reactions when they are due; clock jobs.",
     "worker": "Process: does the reactions.",
 }
 
-REMEDIED = (InvalidSettings, EngineFailed, WrongRevision, MigrationFailed, NotReady)
+REMEDIED = (InvalidSettings, EngineFailed, WrongRevision, MigrationFailed, NotReady, UnusableKeyFile)
 """Errors whose message already says what to do."""
 
 

@@ -1,7 +1,7 @@
 """`tiffin audit`: is the log the one that was written, and proofs of it for third parties."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from application.catalogue import catalogue
 from application.clocks import MachineClock
 from application.engines.embedded import resolved
 from application.event_store import PostgresEventStore
+from application.privacy.keys import log_reader, open_keys
 from application.seals import export as exports
 from application.seals import proofs, verification
 from application.seals.book import Book, UnreadableSeals
@@ -23,6 +24,7 @@ from application.store_connections import Connection
 from domain.errors import NotFound
 from projections import recheck
 from projections.connections import open_engine
+from projections.log import LogReader
 from projections.registry import PROJECTIONS
 
 PROGRESS_EVERY = 100_000
@@ -131,21 +133,21 @@ def replay(stream_id: UUID | None, *, everything: bool) -> None:
 
 
 def _step_through(settings: Settings, stream_id: UUID) -> None:
-    store = PostgresEventStore(settings.database)
-    try:
-        for step in time_travel.steps(store, stream_id):
-            one = step.recorded
-            who = f"{one.meta.actor_type} {one.meta.actor_id or ''}".strip()
-            click.secho(
-                f"{one.originator_version:>4}  {one.occurred_at:%Y-%m-%d %H:%M:%S}  {one.event.TOPIC}", bold=True
-            )
-            click.echo(f"      by {who}")
-            for change in step.changes:
-                click.echo(f"      {change.path}: {_shown(change.before)} → {_shown(change.after)}")
-    except NotFound as error:
-        raise click.ClickException(str(error)) from None
-    finally:
-        store.close()
+    with open_keys(settings) as keys, closing(PostgresEventStore(settings.database, keys)) as store:
+        try:
+            for step in time_travel.steps(store, stream_id):
+                _tell(step)
+        except NotFound as error:
+            raise click.ClickException(str(error)) from None
+
+
+def _tell(step: time_travel.Step) -> None:
+    one = step.recorded
+    who = f"{one.meta.actor_type} {one.meta.actor_id or ''}".strip()
+    click.secho(f"{one.originator_version:>4}  {one.occurred_at:%Y-%m-%d %H:%M:%S}  {one.event.TOPIC}", bold=True)
+    click.echo(f"      by {who}")
+    for change in step.changes:
+        click.echo(f"      {change.path}: {_shown(change.before)} → {_shown(change.after)}")
 
 
 def _shown(value: object) -> str:
@@ -154,10 +156,17 @@ def _shown(value: object) -> str:
 
 
 def _recheck(settings: Settings) -> bool:
+    with open_keys(settings) as keys:
+        return _compare(settings, log_reader(settings, keys))
+
+
+def _compare(settings: Settings, reader: LogReader) -> bool:
     engine, same = open_engine(settings.database.url), True
     for projection in PROJECTIONS:
         try:
-            found = recheck.compare(engine, projection, lambda position, end: click.echo(f"{position}/{end}", err=True))
+            found = recheck.compare(
+                engine, reader, projection, lambda position, end: click.echo(f"{position}/{end}", err=True)
+            )
         except LookupError as error:
             raise click.ClickException(str(error)) from None
         verdict = "as the log says" if found.same else "DIFFERENT"

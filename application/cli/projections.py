@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from application.bootstrap import connect_valkey
 from application.engines.embedded import resolved
+from application.privacy.keys import log_reader, open_keys
 from application.revision import check
 from application.settings import Settings, read_settings
 from projections import dead_letters, generations, positions, registry
@@ -45,7 +46,9 @@ def rebuild(name: str) -> None:
             if projection.name == name:
                 began = time.monotonic()
                 try:
-                    position = generations.rebuild(open_engine(settings.database.url), projection, _tell)
+                    with open_keys(settings) as keys:
+                        reader = log_reader(settings, keys)
+                        position = generations.rebuild(open_engine(settings.database.url), reader, projection, _tell)
                 except generations.AlreadyRebuilding as error:
                     raise click.ClickException(str(error)) from error
                 click.echo(f"{name} is rebuilt up to position {position}, in {time.monotonic() - began:.1f} s.")

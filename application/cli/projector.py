@@ -9,9 +9,10 @@ from msgspec.structs import replace
 from application import logs
 from application.bootstrap import connect_valkey
 from application.engines.embedded import resolved
+from application.privacy.keys import log_reader, open_keys
 from application.revision import check
 from application.settings import read_settings
-from projections import lanes, registry, runner
+from projections import registry, runner
 
 PURGE_SECONDS = 0.5
 """How long a batch waits for Valkey to purge a cache, at most."""
@@ -28,11 +29,15 @@ def command() -> None:
         check(settings.database.url)
         hasty = replace(settings.valkey, connect_timeout_seconds=PURGE_SECONDS, socket_timeout_seconds=PURGE_SECONDS)
         regions = {region.id: region for region in settings.regions}
-        with connect_valkey(settings.valkey) as valkey, connect_valkey(hasty) as cache:
+        with (
+            open_keys(settings) as keys,
+            connect_valkey(settings.valkey) as valkey,
+            connect_valkey(hasty) as cache,
+        ):
             runner.run(
                 settings.database.url,
+                log_reader(settings, keys),
                 registry.purging(cache),
                 registry.followers(valkey, prefix=settings.world.prefix, regions=regions),
                 stopping=stopping,
-                limits=lanes.Limits(flush=settings.database.durable_barrier),
             )

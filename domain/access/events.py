@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from domain.event import Event, PersonalText, topic
+from domain.event import Event, topic
 
 
 @topic("access.personal_data_read")
@@ -13,5 +13,5 @@ class PersonalDataRead(Event, frozen=True, kw_only=True):
     """The API's operation id."""
     subject_id: UUID | None = None
     """The order or stream that was looked at; none for a search."""
-    asked: PersonalText = ""
-    """The query as it was sent: what was searched for."""
+    asked: str = ""
+    """The query as it was sent, what tells about a person left out: the orders that are then opened are noted."""

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.driver import events
-from domain.event import Event
+from domain.event import Event, PersonalText
 
 
 class Driver(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +16,7 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
 
     id: UUID
     version: int = 0
-    name: str
+    name: PersonalText
     region: str
     capacity: int
     on_shift: bool = False

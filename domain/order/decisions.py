@@ -168,8 +168,8 @@ def request_review(order: Order) -> list[Event]:
     return [ReviewRequested()]
 
 
-def add_note(order: Order, *, text: str) -> list[Event]:  # noqa: ARG001 - every order takes notes
+def add_note(order: Order, *, text: str) -> list[Event]:
     """Write something down. Raises InvalidInput."""
     if not text.strip() or len(text) > MAX_NOTE_LENGTH:
         raise InvalidInput("text", f"A note has 1 to {MAX_NOTE_LENGTH} characters.")
-    return [NoteAdded(text=text)]
+    return [NoteAdded(customer_id=order.customer_id, text=text)]

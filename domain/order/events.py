@@ -44,6 +44,8 @@ class Dropoff(msgspec.Struct, frozen=True, kw_only=True):
 class Placed(Event, frozen=True, kw_only=True):
     """The customer ordered; the card is authorised (`PaymentAuthorized` follows in the same append)."""
 
+    SUBJECT = "customer_id"
+
     customer_id: UUID
     customer_name: PersonalText
     region: str
@@ -154,6 +156,8 @@ class NoDriverFound(Event, frozen=True, kw_only=True):
 class DriverAssigned(Event, frozen=True, kw_only=True):
     """The driver accepted; `driver.delivery_taken` is in the same append."""
 
+    SUBJECT = "driver_id"
+
     offer_id: UUID
     driver_id: UUID
     driver_name: PersonalText
@@ -252,6 +256,9 @@ class ReviewRequested(Event, frozen=True, kw_only=True):
 
 @topic("order.note_added")
 class NoteAdded(Event, frozen=True, kw_only=True):
-    """Support wrote something down."""
+    """Support wrote something down: about the customer, as far as it tells about a person."""
 
+    SUBJECT = "customer_id"
+
+    customer_id: UUID | None = None
     text: PersonalText

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
-from domain.event import Event
+from domain.event import PERSONAL, Event
 from domain.geo import Position
 from domain.order import events
 from domain.order.events import PaymentOperation
@@ -76,6 +76,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """One order. `version` is the version of the last event folded in."""
 
+    SUBJECT: ClassVar[str] = "customer_id"
+
     id: UUID
     version: int = 0
     status: Status
@@ -85,7 +87,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     price: Price
     restaurant_position: Position
-    dropoff_position: Position
+    dropoff_position: Annotated[Position, PERSONAL]
     delivery_distance_m: float
     prep_seconds: int
     placed_at: datetime

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from domain.event import Event
+from domain.event import Event, PersonalText
 from domain.geo import Position
 from domain.restaurant import events
 
@@ -32,7 +32,7 @@ class Restaurant(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     position: Position
     address: str
-    phone: str
+    phone: PersonalText
     cuisines: tuple[str, ...]
     prep_seconds: int
     delivery_radius_m: float

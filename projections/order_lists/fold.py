@@ -9,7 +9,9 @@ from sqlalchemy import Connection
 from domain.driver import events as driver_events
 from domain.event import Event
 from domain.order import events
+from projections import scrubbing
 from projections.log import Logged
+from projections.order_lists.results import OrderSummary
 from projections.order_lists.tables import EARNINGS, METADATA, OFFERS, ORDERS
 from projections.order_steps import OFFER_ENDS, moves
 from projections.projection import Projection
@@ -40,7 +42,13 @@ def apply(connection: Connection, batch: Sequence[Logged]) -> None:
     insert(connection, EARNINGS, earned)
 
 
-PROJECTION = Projection("order_lists", METADATA, apply)
+def scrub(connection: Connection, subject_id: UUID) -> None:
+    """Erase a customer's name, notes and address, or a driver's name."""
+    scrubbing.scrub(connection, ORDERS, "customer_id", subject_id, ("customer_name", "items", "dropoff"), OrderSummary)
+    scrubbing.scrub(connection, ORDERS, "driver_id", subject_id, ("driver_name",), OrderSummary)
+
+
+PROJECTION = Projection("order_lists", METADATA, apply, scrub=scrub)
 
 
 def _placed(event: events.Placed, at: datetime) -> Document:

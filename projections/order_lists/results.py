@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain.event import PersonalText
 from domain.geo import Position
 from domain.order.events import Dropoff
 from domain.order.state import DispatchStatus, Status
@@ -15,7 +16,7 @@ class ItemSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     quantity: int
-    notes: str = ""
+    notes: PersonalText = ""
 
 
 class OrderSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,12 +30,12 @@ class OrderSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Neither delivered nor over: somebody still has to do something with the food."""
     region: str
     customer_id: UUID
-    customer_name: str
+    customer_name: PersonalText
     restaurant_id: UUID
     restaurant_name: str
     restaurant_position: Position
     driver_id: UUID | None
-    driver_name: str | None
+    driver_name: PersonalText | None
     items: tuple[ItemSummary, ...]
     dropoff: Dropoff
     delivery_distance_m: float

@@ -12,6 +12,7 @@ from litestar.testing import TestClient
 
 from api.app import Api, make_app
 from application.bootstrap import Tiffin, connect_valkey, open_tiffin
+from application.privacy.keys import log_reader, open_keys
 from application.settings import Settings
 from application.staff import appoint
 from projections import runner
@@ -65,11 +66,11 @@ def running_projector(settings: Settings) -> Iterator[None]:
     stopping, leads = threading.Event(), threading.Event()
     regions = {region.id: region for region in settings.regions}
     prefix = settings.world.prefix
-    with connect_valkey(settings.valkey) as valkey:
+    with connect_valkey(settings.valkey) as valkey, open_keys(settings) as keys:
         followers = [Dispatchable(valkey, prefix=prefix, regions=regions), Live(valkey, prefix=prefix)]
         thread = threading.Thread(
             target=runner.run,
-            args=(settings.database.url, PROJECTIONS, followers),
+            args=(settings.database.url, log_reader(settings, keys), PROJECTIONS, followers),
             kwargs={"stopping": stopping, "on_lead": leads.set},
         )
         thread.start()

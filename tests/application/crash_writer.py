@@ -12,6 +12,7 @@ import msgspec
 
 from application.event_store import PostgresEventStore
 from application.ids import new_id
+from application.memory_keys import MemoryKeys
 from application.store import StoreBusy
 from tests.application.store_acts import act, key, registered, shifts, store_settings
 
@@ -42,7 +43,7 @@ def main() -> None:
     if how == "careless":
         url += "&options=-c%20synchronous_commit%3Doff"
     settings = store_settings(url, lock_timeout_seconds=1.0, connections=THREADS)
-    store = PostgresEventStore(msgspec.structs.replace(settings, durable_barrier=how == "barrier"))
+    store = PostgresEventStore(msgspec.structs.replace(settings, durable_barrier=how == "barrier"), MemoryKeys())
     ended = threading.Event()
     threads = [threading.Thread(target=write, args=(store, ended)) for _ in range(THREADS)]
     for thread in threads:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -18,6 +19,8 @@ from application.ids import new_id
 from application.kinds import DRIVER, ORDER, RESTAURANT
 from application.memory_store import MemoryEventStore
 from application.positions import Near, Positions
+from application.privacy.key_file import KeyFile
+from application.privacy.keys import KeyTable
 from application.settings import DatabaseSettings, Settings
 from application.side import SideStatements
 from application.store import Closing, Idempotency, Receipt
@@ -184,6 +187,7 @@ class Stage:
             positions=self.street,
             payments=self.till,
             side=SideStatements(NOWHERE),
+            keys=KeyTable(SideStatements(NOWHERE), KeyFile(Path("nowhere"))),
             regions=regions,
         )
         self.customer_id, self.restaurant_id = new_id(), new_id()

@@ -13,6 +13,7 @@ from uuid import UUID
 from application.event_store import PostgresEventStore
 from application.ids import new_id
 from application.kinds import DRIVER
+from application.memory_keys import MemoryKeys
 from application.store import Answer, Change, Receipt, VersionConflict
 from domain.errors import NotFound
 from tests.application.store_acts import META, NOON, act, at_once, key, registered, shifts, store_settings
@@ -58,7 +59,7 @@ def _version(store: PostgresEventStore, stream_id: UUID) -> int:
 def main() -> None:
     """Write with some threads."""
     url, number, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    store = PostgresEventStore(store_settings(url, lock_timeout_seconds=30.0, connections=THREADS))
+    store = PostgresEventStore(store_settings(url, lock_timeout_seconds=30.0, connections=THREADS), MemoryKeys())
     seeds = range(number * THREADS, number * THREADS + THREADS)
     results = at_once(*[partial(write, store, seed, rounds) for seed in seeds])
     store.close()

@@ -11,6 +11,7 @@ from eventsourcing.persistence import StoredEvent
 from application.event_store import PostgresEventStore
 from application.group_commit import MAX_SAVES, GroupCommit
 from application.ids import new_id
+from application.memory_keys import MemoryKeys
 from application.saves import MAX_EVENTS, Outcome, Save
 from application.store import Answer, Change, StoreBusy, Unconfirmed
 from tests.application.store_acts import META, NOON, act, at_once, key, registered, store_settings
@@ -145,7 +146,7 @@ def test_closing_appends_what_is_queued_and_takes_no_more(server: Server) -> Non
 
 
 def test_threads_and_coroutines_share_groups_and_each_gets_its_own_answer(postgres_url: str) -> None:
-    store = PostgresEventStore(store_settings(postgres_url))
+    store = PostgresEventStore(store_settings(postgres_url), MemoryKeys())
     streams = [new_id() for _ in range(100)]
 
     def from_thread(number: int) -> tuple[int, int]:

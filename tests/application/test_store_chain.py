@@ -10,6 +10,7 @@ import pytest
 from application.chain import COLUMNS, GENESIS, BrokenChain, LoggedRow, verify
 from application.event_store import PostgresEventStore
 from application.ids import new_id
+from application.memory_keys import MemoryKeys
 from domain.event import Meta, Role
 from tests.application.store_acts import act, join, registered, shifts, store_settings
 
@@ -64,7 +65,7 @@ def test_an_event_left_out_or_moved_is_noticed(postgres_url: str) -> None:
 
 def _chain(url: str) -> tuple[Sequence[LoggedRow], bytes]:
     """Nine events of three saves, with and without an actor, a correlation and a cause."""
-    store = PostgresEventStore(store_settings(url))
+    store = PostgresEventStore(store_settings(url), MemoryKeys())
     stream = join(store, meta=Meta())
     act(store, stream, 1, *shifts(3))
     act(store, new_id(), 0, registered("Zoë €"), *shifts(4), meta=Meta(actor_type=Role.SUPPORT, correlation_id="€"))

@@ -11,6 +11,7 @@ import pytest
 from application.event_store import PostgresEventStore
 from application.ids import new_id
 from application.kinds import DRIVER, ORDER
+from application.memory_keys import MemoryKeys
 from application.memory_store import MemoryEventStore
 from application.store import Answer, Change, Closing, EventStore, Fenced, KeyReused, VersionConflict
 from domain.errors import InvalidInput, NotFound
@@ -298,7 +299,7 @@ class TestPostgresStore(StoreContract):
     @pytest.fixture
     def store(self, postgres_url: str) -> Iterator[EventStore]:
         self.url = postgres_url
-        store = PostgresEventStore(store_settings(postgres_url))
+        store = PostgresEventStore(store_settings(postgres_url), MemoryKeys())
         yield store
         store.close()
 

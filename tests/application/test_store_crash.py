@@ -16,7 +16,10 @@ import pytest
 import migrations
 from application import chain
 from application.engines import postgres
-from projections import log
+from application.memory_keys import MemoryKeys
+from domain.encryption import PersonalData
+from domain.mapper import JSONMapper
+from projections.log import LogReader
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -106,13 +109,15 @@ def listen(writer: "subprocess.Popen[str]", lines: list[str]) -> threading.Threa
 def reading(url: str, shown: dict[int, UUID]) -> Iterator[None]:
     """Follow the log as the projector does, until the server is gone."""
 
+    reader = LogReader(JSONMapper(personal=PersonalData(MemoryKeys())), flush=True)
+
     def follow() -> None:
         try:
             with psycopg.connect(url, autocommit=True) as connection:
                 position = connection.execute("SELECT position FROM log_head").fetchone()
                 reached = position[0] if position else 0
                 while True:
-                    for logged in log.read(connection, reached, 1_000, flush=True):
+                    for logged in reader.read(connection, reached, 1_000):
                         shown[logged.position] = logged.stream_id
                         reached = logged.position
         except psycopg.OperationalError:

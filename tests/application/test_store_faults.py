@@ -11,6 +11,7 @@ import pytest
 from application.event_store import PostgresEventStore
 from application.ids import new_id
 from application.kinds import DRIVER
+from application.memory_keys import MemoryKeys
 from application.store import Answer, Closing, Receipt, StoreBusy, Unconfirmed
 from domain.errors import InvalidInput
 from tests.application.store_acts import META, NOON, STARTED, act, at_once, join, key, registered, store_settings
@@ -33,7 +34,7 @@ def sql(postgres_url: str) -> Iterator[Connection]:
 
 @pytest.fixture
 def store(postgres_url: str) -> Iterator[PostgresEventStore]:
-    store = PostgresEventStore(store_settings(postgres_url, lock_timeout_seconds=LOCK_TIMEOUT_SECONDS))
+    store = PostgresEventStore(store_settings(postgres_url, lock_timeout_seconds=LOCK_TIMEOUT_SECONDS), MemoryKeys())
     yield store
     store.close()
 
@@ -47,7 +48,7 @@ def proxy(postgres_url: str, tmp_path: Path) -> Iterator[Proxy]:
 @pytest.fixture
 def far_store(proxy: Proxy) -> Iterator[PostgresEventStore]:
     """A store behind the proxy."""
-    store = PostgresEventStore(store_settings(proxy.url, lock_timeout_seconds=LOCK_TIMEOUT_SECONDS))
+    store = PostgresEventStore(store_settings(proxy.url, lock_timeout_seconds=LOCK_TIMEOUT_SECONDS), MemoryKeys())
     yield store
     store.close()
 
@@ -100,7 +101,7 @@ def test_writers_wait_no_longer_than_their_time_out(store: PostgresEventStore, s
 def test_a_writer_whose_backend_is_killed_while_it_waits_appends_once(
     store: PostgresEventStore, sql: Connection
 ) -> None:
-    patient = PostgresEventStore(store_settings(_url(sql), lock_timeout_seconds=30.0))
+    patient = PostgresEventStore(store_settings(_url(sql), lock_timeout_seconds=30.0), MemoryKeys())
     stream = new_id()
     sql.execute("SELECT pg_advisory_lock(%s)", (APPEND_LOCK,))
 
@@ -176,7 +177,7 @@ def test_a_server_that_stays_away_leaves_an_append_unconfirmed(
 
 def test_a_server_that_is_away_from_the_start_appended_nothing(tmp_path: Path) -> None:
     nowhere = PostgresEventStore(
-        store_settings(f"postgresql://postgres@/none?host={tmp_path}", lock_timeout_seconds=0.2)
+        store_settings(f"postgresql://postgres@/none?host={tmp_path}", lock_timeout_seconds=0.2), MemoryKeys()
     )
     with pytest.raises(StoreBusy) as busy:
         act(nowhere, new_id(), 0, registered())

@@ -10,10 +10,12 @@ import pytest
 from application.event_store import PostgresEventStore
 from application.ids import new_id
 from application.kinds import DRIVER
+from application.memory_keys import MemoryKeys
 from application.postgres_recorder import STATEMENTS, PostgresRecorder
 from application.saves import Save
 from application.store import Answer, Closing, Idempotency
 from application.store_connections import StoreConnections
+from domain.encryption import PersonalData
 from domain.event import Event, Recorded
 from domain.mapper import JSONMapper
 from tests.application.store_acts import ENDED, META, NOON, STARTED, act, join, key, registered, store_settings
@@ -23,7 +25,7 @@ type Connection = psycopg.Connection[tuple[object, ...]]
 
 @pytest.fixture
 def store(postgres_url: str) -> Iterator[PostgresEventStore]:
-    store = PostgresEventStore(store_settings(postgres_url))
+    store = PostgresEventStore(store_settings(postgres_url), MemoryKeys())
     yield store
     store.close()
 
@@ -143,5 +145,5 @@ def _save(recorded: Recorded[Event], *, idempotency: Idempotency | None = None, 
         answer=Answer(id=recorded.originator_id, status="done", version=recorded.originator_version),
         idempotency=idempotency,
         closing=closing,
-        events=[JSONMapper().to_stored_event(recorded)],
+        events=[JSONMapper(personal=PersonalData(MemoryKeys())).to_stored_event(recorded)],
     )

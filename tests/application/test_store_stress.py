@@ -12,6 +12,7 @@ import pytest
 
 from application.chain import COLUMNS, LoggedRow, verify
 from application.event_store import PostgresEventStore
+from application.memory_keys import MemoryKeys
 from tests.application.store_acts import store_settings
 
 PROCESSES = 8
@@ -23,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def store(postgres_url: str) -> Iterator[PostgresEventStore]:
-    store = PostgresEventStore(store_settings(postgres_url))
+    store = PostgresEventStore(store_settings(postgres_url), MemoryKeys())
     yield store
     store.close()
 

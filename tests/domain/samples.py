@@ -8,7 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from domain import access, driver, order, restaurant
+from application.memory_keys import MemoryKeys
+from domain import access, driver, order, privacy, restaurant
+from domain.encryption import PersonalData
 from domain.eta import EtaBreakdown
 from domain.event import Event, Meta, Recorded, Role
 from domain.mapper import JSONMapper
@@ -38,7 +40,8 @@ META = Meta(
 )
 
 SAMPLES: tuple[Event, ...] = (
-    access.PersonalDataRead(operation="inspect_order", subject_id=ORDER, asked="q=Ana"),
+    access.PersonalDataRead(operation="inspect_order", subject_id=ORDER, asked="q=…"),
+    privacy.Forgotten(subject_id=UUID(int=0xC1), role=Role.CUSTOMER),
     PLACED_EVENT,
     AUTHORIZED,
     order.Confirmed(prep_seconds=600),
@@ -78,7 +81,7 @@ SAMPLES: tuple[Event, ...] = (
     order.PaymentRefunded(payment_id="pay_1", amount_minor=3_619),
     order.PaymentFailed(payment_id="pay_1", operation=order.PaymentOperation.CAPTURE, reason="card closed"),
     order.ReviewRequested(),
-    order.NoteAdded(text="called at 12:10, no answer"),
+    order.NoteAdded(customer_id=UUID(int=0xC1), text="called at 12:10, no answer"),
     driver.Registered(
         name="Anna Alves",
         phone="+351 910 000 000",
@@ -131,16 +134,18 @@ def recorded(event: Event) -> Recorded[Event]:
     )
 
 
+MAPPER = JSONMapper(personal=PersonalData(MemoryKeys()))
+
+
 def golden_file(topic: str, schema: int) -> Path:
     return GOLDEN / f"{topic}.v{schema}.json"
 
 
 def write_missing() -> None:
-    mapper = JSONMapper()
     for event in SAMPLES:
         file = golden_file(event.TOPIC, event.SCHEMA)
         if not file.exists():
-            file.write_bytes(mapper.to_stored_event(recorded(event)).state + b"\n")
+            file.write_bytes(MAPPER.to_stored_event(recorded(event)).state + b"\n")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,10 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from domain.event import REGISTRY, Event
-from domain.mapper import JSONMapper
-from tests.domain.samples import GOLDEN, SAMPLES, golden_file, recorded
+from tests.domain.samples import GOLDEN, MAPPER, SAMPLES, golden_file, recorded
 from tests.domain.scenario import STREAM
 
 BY_TOPIC = {event.TOPIC: event for event in SAMPLES}
-mapper = JSONMapper()
 
 
 def test_there_is_a_sample_of_every_event() -> None:
@@ -27,7 +25,7 @@ def test_there_is_a_golden_file_of_every_schema_and_no_other() -> None:
 @pytest.mark.parametrize("event", SAMPLES, ids=BY_TOPIC)
 def test_an_event_is_stored_as_it_always_was(event: Event) -> None:
     golden = golden_file(event.TOPIC, event.SCHEMA).read_bytes().removesuffix(b"\n")
-    assert mapper.to_stored_event(recorded(event)).state == golden
+    assert MAPPER.to_stored_event(recorded(event)).state == golden
 
 
 @pytest.mark.parametrize("topic", REGISTRY)
@@ -35,4 +33,4 @@ def test_every_schema_ever_written_is_read_as_the_event_of_today(topic: str) -> 
     for schema in range(1, REGISTRY[topic].SCHEMA + 1):
         golden = golden_file(topic, schema).read_bytes().removesuffix(b"\n")
         stored = StoredEvent(originator_id=STREAM, originator_version=3, topic=topic, state=golden)
-        assert mapper.to_domain_event(stored) == recorded(BY_TOPIC[topic])
+        assert MAPPER.to_domain_event(stored) == recorded(BY_TOPIC[topic])

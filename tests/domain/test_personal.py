@@ -3,12 +3,11 @@ from datetime import datetime
 import msgspec
 import pytest
 
-from domain import access, driver, order, restaurant
+from domain import driver, order, restaurant
 from domain.event import PERSONAL, REGISTRY, Event, Meta, PersonalText
 from domain.personal import personal_fields
 
 EXPECTED: dict[type[Event], set[str]] = {
-    access.PersonalDataRead: {"asked"},
     order.Placed: {
         "customer_name",
         "dropoff.position",
@@ -41,13 +40,12 @@ class Friend(msgspec.Struct):
 class Everything(msgspec.Struct):
     note: PersonalText | None
     friends: list[Friend]
-    by_nickname: dict[str, Friend]
     best: Friend | None
     ages: msgspec.Raw = msgspec.Raw()
 
 
-def test_personal_fields_are_found_behind_lists_dictionaries_and_options() -> None:
-    assert personal_fields(Everything) == {"note", "friends[].name", "by_nickname[].name", "best.name"}
+def test_personal_fields_are_found_behind_lists_and_options() -> None:
+    assert personal_fields(Everything) == {"note", "friends[].name", "best.name"}
 
 
 def test_the_mark_is_readable_by_its_name() -> None:

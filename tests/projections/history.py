@@ -8,19 +8,23 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from application.ids import new_id
+from application.memory_keys import MemoryKeys
 from domain.driver import events as driver
+from domain.encryption import PersonalData
 from domain.event import Event, Meta, Recorded, Role
 from domain.geo import Position
 from domain.mapper import JSONMapper
 from domain.order import events as order
 from domain.order.events import Price
 from domain.restaurant import events as restaurant
-from projections.log import Logged
+from projections.log import Logged, LogReader
 from projections.projection import Projection
 
+KEYS = MemoryKeys()
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CUSTOMER, RESTAURANT, DRIVER, OFFER = (UUID(int=n) for n in (1, 2, 3, 500))
-_MAPPER = JSONMapper()
+_MAPPER = JSONMapper(personal=PersonalData(KEYS))
+READER = LogReader(_MAPPER)
 _STORE = """
 INSERT INTO events (position, originator_id, originator_version, topic, state, event_id, recorded_at, actor_type, hash)
 VALUES (%s, %s, %s, %s, %s, %s, %s, 'system', '')
@@ -61,14 +65,14 @@ class History:
         """Give the projection what it has not seen yet."""
         new = self.events[self._folded[projection.name] :]
         for start in range(0, len(new), batch):
-            projection.apply(connection, new[start : start + batch])
+            projection.take(connection, new[start : start + batch])
         self._folded[projection.name] = self.position
 
-    def store(self, connection: Connection) -> int:
+    def store(self, connection: Connection, mapper: JSONMapper = _MAPPER) -> int:
         """Append what is new to the log, as one transaction; answers the last position."""
         with connection.begin():
             for logged in self.events[self._stored :]:
-                row = _MAPPER.to_stored_event(logged.recorded)
+                row = mapper.to_stored_event(logged.recorded)
                 values = (row.originator_id, row.originator_version, row.topic, row.state)
                 tail = (logged.recorded.event_id, logged.recorded_at)
                 connection.exec_driver_sql(_STORE, (logged.position, *values, *tail))

@@ -10,6 +10,7 @@ from projections import positions, runner
 from projections.lanes import Limits
 from projections.positions import Progress
 from projections.projection import Follower, Projection
+from tests.projections.history import READER
 from tests.projections.seen import SEEN
 from tests.waiting import eventually
 
@@ -23,7 +24,7 @@ class Running:
         self.stopping, self.leads = threading.Event(), threading.Event()
         self.thread = threading.Thread(
             target=runner.run,
-            args=(url, projections, followers),
+            args=(url, READER, projections, followers),
             kwargs={"stopping": self.stopping, "on_lead": self.leads.set, "limits": limits},
         )
         self.thread.start()

@@ -11,7 +11,10 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Connection
 
 from application.cli.projections import command
+from application.privacy.keys import open_keys
 from application.settings import Settings
+from domain.encryption import PersonalData
+from domain.mapper import JSONMapper
 from projections import dead_letters, positions
 from projections.registry import PROJECTIONS
 from tests.projections.history import DRIVER, History, joined
@@ -35,11 +38,17 @@ def ask(settings: Settings, *arguments: str) -> Result:
     return CliRunner().invoke(command, arguments, env=settings.environment() | {"COLUMNS": "200"})
 
 
+def store(settings: Settings, connection: Connection, history: History) -> int:
+    """With keys that another process finds."""
+    with open_keys(settings) as keys:
+        return history.store(connection, JSONMapper(personal=PersonalData(keys)))
+
+
 def test_the_process_feeds_everything_and_ends_when_told(
     projector: subprocess.Popen[bytes], settings: Settings, connection: Connection, history: History
 ) -> None:
     history.tell(DRIVER, joined())
-    last = history.store(connection)
+    last = store(settings, connection, history)
     names = [*(projection.name for projection in PROJECTIONS), "dispatchable", "live"]
 
     def all_there() -> bool:
@@ -90,7 +99,7 @@ def test_dead_letters_are_listed(settings: Settings, connection: Connection, his
 
 def test_rebuilding_says_how_far_it_came(settings: Settings, connection: Connection, history: History) -> None:
     history.tell(DRIVER, joined())
-    history.store(connection)
+    store(settings, connection, history)
     rebuilt = ask(settings, "rebuild", "driver_board")
     assert "driver_board is rebuilt up to position 1" in rebuilt.output
     unknown = ask(settings, "rebuild", "nonsense")

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine
 from projections import dead_letters, generations, order_details, order_timeline, order_totals, positions
 from projections.lanes import Limits
 from projections.projection import Projection
-from tests.projections.history import History, whole_order
+from tests.projections.history import READER, History, whole_order
 from tests.projections.running import Start, reached, seen
 from tests.projections.seen import METADATA, Fragile, fold_seen
 
@@ -31,7 +31,7 @@ def test_one_that_may_skip_puts_a_failing_event_aside_and_goes_on(
             assert letter.error == "event 8 (order.driver_arrived): ValueError: cannot fold this"
             assert dead_letters.counts(look) == {"seen": 1}
             fragile.position = None
-            generations.rebuild(engine, projection)
+            generations.rebuild(engine, READER, projection)
             assert seen(look) == list(range(1, 14))
             assert dead_letters.counts(look) == {}
 

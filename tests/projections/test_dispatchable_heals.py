@@ -17,7 +17,7 @@ from domain.driver import events as driver
 from domain.region import PORTO
 from projections import registry, runner
 from projections.valkey import keys
-from tests.projections.history import NOON, History, joined, placed
+from tests.projections.history import NOON, READER, History, joined, placed
 
 PREFIX = "t:"
 REGIONS = {PORTO.id: PORTO}
@@ -59,7 +59,9 @@ def rush(tmp_path: Path, postgres_url: str, engine: Engine, history: History) ->
     ):
         followers = registry.followers(valkey, prefix=PREFIX, regions=REGIONS)
         projector = threading.Thread(
-            target=runner.run, args=(postgres_url, registry.PROJECTIONS, followers), kwargs={"stopping": stopping}
+            target=runner.run,
+            args=(postgres_url, READER, registry.PROJECTIONS, followers),
+            kwargs={"stopping": stopping},
         )
         projector.start()
         try:

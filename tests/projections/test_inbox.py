@@ -50,7 +50,7 @@ def test_messages_read_well(connection: Connection, history: History) -> None:
     newest = inbox.entries(connection, CUSTOMER).items
     texts = {entry.kind: entry.text for entry in newest}
     assert texts["order_confirmed"] == "Casa Guedes confirmed your order."
-    assert texts["driver_assigned"] == "Rui will bring your order.", "first names only"
+    assert texts["driver_assigned"] == "A driver has taken your order.", "messages name nobody"
     assert {entry.link for entry in newest} == {None, f"/v1/orders/{ORDER}/stream"}
     assert {entry.order_id for entry in newest} == {ORDER}
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from projections import log
 from projections.connections import driver
 from projections.log import Feed
-from tests.projections.history import History, whole_order
+from tests.projections.history import READER, History, whole_order
 
 ORDER = UUID(int=100)
 
@@ -23,9 +23,9 @@ def told(history: History) -> History:
 
 def test_what_is_read_is_what_was_told(connection: Connection, told: History) -> None:
     told.store(connection)
-    assert log.read(driver(connection), 0, 100) == told.events
-    assert log.read(driver(connection), 4, 3) == told.events[4:7]
-    assert log.read(driver(connection), 13, 100) == []
+    assert READER.read(driver(connection), 0, 100) == told.events
+    assert READER.read(driver(connection), 4, 3) == told.events[4:7]
+    assert READER.read(driver(connection), 13, 100) == []
 
 
 def test_reading_ends_before_an_event_that_nobody_understands(connection: Connection, told: History) -> None:
@@ -36,9 +36,9 @@ def test_reading_ends_before_an_event_that_nobody_understands(connection: Connec
             "actor_type, hash) VALUES (14, %s, 14, 'order.completed', '{', gen_random_uuid(), now(), 'system', '')",
             (ORDER,),
         )
-    assert len(log.read(driver(connection), 10, 100)) == 3
+    assert len(READER.read(driver(connection), 10, 100)) == 3
     with pytest.raises(log.Unreadable, match="after position 13") as caught:
-        log.read(driver(connection), 13, 100)
+        READER.read(driver(connection), 13, 100)
     assert caught.value.position == 13
 
 

@@ -67,7 +67,7 @@ def test_steps_after_a_version_still_know_the_one_before(connection: Connection,
     history.tell(ORDER, placed(), order.NoteAdded(text='called "twice"\\'), CANCELLED)
     note, cancelled = timeline(connection, history, after_version=1)
     assert (note.status_before, note.status_after) == ("placed", "placed")
-    assert note.data == {"text": 'called "twice"\\'}
+    assert note.data == {"customer_id": None, "text": 'called "twice"\\'}
     assert (cancelled.status_before, cancelled.status_after, cancelled.data["refund_minor"]) == (
         "placed",
         "cancelled",

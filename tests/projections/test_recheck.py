@@ -11,6 +11,7 @@ from projections.registry import PROJECTIONS
 from tests.projections.history import (
     CANCELLED,
     DRIVER,
+    READER,
     RESTAURANT,
     History,
     authorized,
@@ -39,7 +40,7 @@ def told(connection: Connection, history: History, request: pytest.FixtureReques
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda one: one.name)
 def test_what_the_log_says_is_shown(engine: Engine, told: int, projection: Projection) -> None:
     told_of: list[tuple[int, int]] = []
-    found = recheck.compare(engine, projection, lambda position, end: told_of.append((position, end)))
+    found = recheck.compare(engine, READER, projection, lambda position, end: told_of.append((position, end)))
     assert found.same, found
     assert (found.position, told_of[-1]) == (told, (told, told))
     assert found.rows > 0
@@ -53,7 +54,7 @@ def test_a_row_that_was_changed_is_told_on_both_sides(engine: Engine, connection
         )
         connection.exec_driver_sql("DELETE FROM order_timeline.steps WHERE version = 2")
     changed, shortened = (
-        recheck.compare(engine, projection, lambda *_: None)
+        recheck.compare(engine, READER, projection, lambda *_: None)
         for projection in PROJECTIONS
         if projection.name in {"order_details", "order_timeline"}
     )
@@ -65,7 +66,7 @@ def test_a_row_that_was_changed_is_told_on_both_sides(engine: Engine, connection
 
 def test_nothing_is_left_behind(engine: Engine, connection: Connection, told: int) -> None:
     assert told
-    recheck.compare(engine, PROJECTIONS[0], lambda *_: None)
+    recheck.compare(engine, READER, PROJECTIONS[0], lambda *_: None)
     with connection.begin():
         schemas = connection.exec_driver_sql("SELECT nspname FROM pg_namespace WHERE nspname LIKE '%%recheck%%'").all()
     assert schemas == []
@@ -73,4 +74,4 @@ def test_nothing_is_left_behind(engine: Engine, connection: Connection, told: in
 
 def test_a_read_model_that_was_never_made_is_named(engine: Engine) -> None:
     with pytest.raises(LookupError, match=r"order_details.*tiffin projector"):
-        recheck.compare(engine, PROJECTIONS[0], lambda *_: None)
+        recheck.compare(engine, READER, PROJECTIONS[0], lambda *_: None)

@@ -14,7 +14,7 @@ from projections.connections import driver
 from projections.lanes import Limits
 from projections.log import Logged
 from projections.projection import Projection
-from tests.projections.history import History, placed, whole_order
+from tests.projections.history import READER, History, placed, whole_order
 from tests.projections.running import Start, progress, reached, seen, stopped
 from tests.projections.seen import METADATA, Fragile, fold_seen
 from tests.waiting import eventually
@@ -180,7 +180,7 @@ def test_a_rebuild_takes_the_live_ones_place(start: Start, look: Connection, eng
             for _ in range(10):
                 assert order_details.get(look, ORDER), "asked often enough to be a prepared statement"
             look.exec_driver_sql("UPDATE order_details.orders SET status = 'nonsense'")
-            position = generations.rebuild(engine, order_details.PROJECTION, lambda *at: told.append(at))
+            position = generations.rebuild(engine, READER, order_details.PROJECTION, lambda *at: told.append(at))
             details = order_details.get(look, ORDER)
             assert details is not None
             assert (position, details.status, told) == (13, "completed", [(13, 13)])
@@ -202,9 +202,9 @@ def test_a_rebuild_that_fails_leaves_the_live_one(look: Connection, engine: Engi
         generations.ensure(connection, [sound])
     for _ in range(2):
         with pytest.raises(ValueError, match="cannot fold this"):
-            generations.rebuild(engine, broken)
+            generations.rebuild(engine, READER, broken)
     assert seen(look) == []
-    assert generations.rebuild(engine, sound) == 13
+    assert generations.rebuild(engine, READER, sound) == 13
     assert seen(look) == list(range(1, 14))
 
 
@@ -213,7 +213,7 @@ def test_two_rebuilds_at_once_are_refused(look: Connection, engine: Engine) -> N
         generations.ensure(connection, [order_details.PROJECTION])
     look.exec_driver_sql("SELECT pg_advisory_lock(7020, hashtext('order_details'))")
     with pytest.raises(generations.AlreadyRebuilding):
-        generations.rebuild(engine, order_details.PROJECTION)
+        generations.rebuild(engine, READER, order_details.PROJECTION)
 
 
 class Remembering:

@@ -21,6 +21,7 @@ from application.execute import execute, execute_async
 from application.ids import new_id
 from application.kinds import DRIVER, ORDER
 from application.positions import Ping
+from application.privacy.keys import log_reader
 from application.settings import Settings
 from application.store import Receipt
 from domain.driver import Driver
@@ -215,7 +216,7 @@ def _projector(tiffin: Tiffin) -> Iterator[None]:
     follower = Dispatchable(tiffin.valkey, prefix=tiffin.settings.world.prefix, regions=tiffin.regions)
     thread = threading.Thread(
         target=runner.run,
-        args=(tiffin.settings.database.url, PROJECTIONS, (follower,)),
+        args=(tiffin.settings.database.url, log_reader(tiffin.settings, tiffin.keys), PROJECTIONS, (follower,)),
         kwargs={"stopping": stopping},
         name="projector",
     )

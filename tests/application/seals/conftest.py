@@ -12,6 +12,7 @@ import pytest
 
 from application.event_store import PostgresEventStore
 from application.ids import new_id
+from application.memory_keys import MemoryKeys
 from application.seals import sealer
 from application.seals.book import Book
 from application.settings import Settings
@@ -35,7 +36,7 @@ def book(settings: Settings) -> Book:
 
 @pytest.fixture
 def store(postgres_url: str) -> Iterator[PostgresEventStore]:
-    store = PostgresEventStore(store_settings(postgres_url))
+    store = PostgresEventStore(store_settings(postgres_url), MemoryKeys())
     yield store
     store.close()
 

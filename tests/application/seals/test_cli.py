@@ -15,6 +15,7 @@ from application import revision
 from application.cli.__main__ import tiffin
 from application.engines import embedded, postgres
 from application.event_store import PostgresEventStore
+from application.memory_keys import MemoryKeys
 from application.seals import sealer
 from application.seals.book import Book
 from application.settings import read_settings
@@ -33,7 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("audit")
     with embedded.embedded(folder, durable=False) as addresses:
         revision.upgrade(addresses.database_url)
-        store = PostgresEventStore(store_settings(addresses.database_url))
+        store = PostgresEventStore(store_settings(addresses.database_url), MemoryKeys())
         append(store, 4)
         store.close()
         book = Book(read_settings({"TIFFIN_DATA": str(folder)}).seals)

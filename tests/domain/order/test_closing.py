@@ -21,6 +21,7 @@ from tests.domain.order.histories import (
     OFFERED,
     PICKED_UP,
     PLACED,
+    PLACED_EVENT,
     PREPARING,
     PRICE,
     READY,
@@ -175,7 +176,9 @@ def test_request_review_quiet() -> None:
 def test_add_note_whatever_the_state() -> None:
     for history in (PLACED, PICKED_UP, CANCELLED, COMPLETED):
         for text in ("called, no answer", "x" * 4_000):
-            given(history).when(order.add_note, text=text).then(order.NoteAdded(text=text))
+            given(history).when(order.add_note, text=text).then(
+                order.NoteAdded(customer_id=PLACED_EVENT.customer_id, text=text)
+            )
 
 
 @pytest.mark.parametrize("text", ["", " \n", "x" * 4_001])

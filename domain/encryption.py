@@ -1,0 +1,182 @@
+"""Personal values as they are stored: encrypted with a key of the person whom they tell about.
+
+In stored JSON such a value is `{"encrypted": "…", "kind": "text"}`: base64 of the person's id (16 bytes) and of
+AES-256-GCM-SIV's ciphertext and tag over the value's own JSON, bound to the stream and version it stands in. Text in a
+document cannot pass for one: its quotes are escaped. Once the key is destroyed the value reads as erased for good.
+"""
+
+import binascii
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, cast
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from domain.errors import InvalidInput
+from domain.geo import Position
+from domain.personal import Places, personal_places
+
+ERASED = "erased"
+"""What a text reads as once its key is destroyed."""
+ERASED_POSITION = Position(lat=0.0, lon=0.0)
+
+_KINDS = {str: "text", Position: "position"}
+_ERASED = {b"text": msgspec.json.encode(ERASED), b"position": msgspec.json.encode(ERASED_POSITION)}
+_MARK = b'{"encrypted":"'
+_VALUE = re.compile(rb'\{"encrypted":"([A-Za-z0-9+/=]+)","kind":"([a-z]+)"\}')
+_SUBJECT = re.compile(rb'\{"encrypted":"([A-Za-z0-9+/]{24})')
+_ID_BYTES = 16
+_encode = msgspec.json.Encoder().encode
+
+
+class Undecipherable(Exception):  # noqa: N818 - names the outcome
+    """A value cannot be decrypted though its key was not destroyed: the key is missing, or something was changed."""
+
+
+class Cipher(Protocol):
+    """A data subject's key, at work."""
+
+    def encrypt(self, value: bytes, place: bytes) -> bytes:
+        """Encrypt a value for the place where it stands; the same again gives the same again."""
+        ...
+
+    def decrypt(self, value: bytes, place: bytes) -> bytes:
+        """The value. Raises Undecipherable where it was changed, or moved."""
+        ...
+
+
+class SubjectKeys(Protocol):
+    """The keys of data subjects, by the 16 bytes of their ids. Thread-safe."""
+
+    def for_writing(self, subject: bytes) -> Cipher:
+        """The subject's key, made where there is none. Raises Refusal for one that was forgotten."""
+        ...
+
+    def for_reading(self, subject: bytes) -> Cipher | None:
+        """The subject's key; None once it was destroyed. Raises Undecipherable where there never was one."""
+        ...
+
+    def fetch(self, subjects: Collection[bytes]) -> None:
+        """Have those keys at hand that there are, with one question for all: who reads next need not wait."""
+        ...
+
+    def missing(self, subjects: Collection[bytes]) -> Sequence[bytes]:
+        """Those that are not at hand; never waits."""
+        ...
+
+    def make(self, subjects: Sequence[bytes]) -> None:
+        """Have these keys at hand, made where there are none: who writes next need not wait."""
+        ...
+
+
+class NoKeys:
+    """For those who have no keys, and need none: every personal value reads as erased, none can be written."""
+
+    def for_writing(self, subject: bytes) -> Cipher:
+        """Raise LookupError."""
+        raise LookupError(f"personal data of {UUID(bytes=subject)} cannot be written: open the keys for this")
+
+    def for_reading(self, subject: bytes) -> Cipher | None:  # noqa: ARG002 - the same for everybody
+        """None, as if it had been destroyed."""
+        return None
+
+    def fetch(self, subjects: Collection[bytes]) -> None:
+        """Nothing to fetch."""
+
+    def missing(self, subjects: Collection[bytes]) -> Sequence[bytes]:  # noqa: ARG002 - the same for everybody
+        """None that could be had."""
+        return ()
+
+    def make(self, subjects: Sequence[bytes]) -> None:
+        """Nothing to make."""
+
+
+class Place(NamedTuple):
+    """Where an encrypted value stands, and so stays: it cannot be moved into another event."""
+
+    stream_id: UUID
+    version: int
+
+    def pack(self) -> bytes:
+        """The stream's 16 bytes and the version's 8."""
+        return self.stream_id.bytes + self.version.to_bytes(8)
+
+
+class PersonalData:
+    """Hides and reveals the personal values of documents."""
+
+    def __init__(self, keys: SubjectKeys) -> None:
+        """The keys are closed by who opened them."""
+        self.keys = keys
+
+    def hide[S: msgspec.Struct](self, document: S, subject: UUID, place: Place) -> S:
+        """A copy to be encoded and nothing else: its personal values are encrypted JSON.
+
+        Empty texts and what is not there stay as they are. Raises InvalidInput for a NUL character, Refusal for a
+        subject who was forgotten.
+        """
+        places = personal_places(type(document))
+        if not places or not _holds(places, document):
+            return document
+        cipher = self.keys.for_writing(subject.bytes)
+        packed = place.pack()
+
+        def encrypted(value: object) -> msgspec.Raw:
+            if isinstance(value, str) and "\0" in value:
+                topic = getattr(document, "TOPIC", type(document).__name__)
+                raise InvalidInput("text", f"A text in {topic} holds a NUL character (U+0000); leave it out.")
+            sealed = subject.bytes + cipher.encrypt(_encode(value), packed)
+            text = binascii.b2a_base64(sealed, newline=False).decode("ascii")
+            return msgspec.Raw(_encode({"encrypted": text, "kind": _KINDS[type(value)]}))
+
+        return cast("S", _hidden(places, document, encrypted))
+
+    def reveal(self, document: bytes, place: Place) -> bytes:
+        """The JSON with its personal values in the clear, or erased. Raises Undecipherable."""
+        if _MARK not in document:
+            return document
+        packed = place.pack()
+
+        def revealed(found: re.Match[bytes]) -> bytes:
+            sealed = binascii.a2b_base64(found[1])
+            cipher = self.keys.for_reading(sealed[:_ID_BYTES])
+            if cipher is None:
+                return _ERASED[found[2]]
+            return cipher.decrypt(sealed[_ID_BYTES:], packed)
+
+        try:
+            return _VALUE.sub(revealed, document)
+        except (KeyError, ValueError) as error:
+            raise Undecipherable("a personal value was changed") from error
+
+    def fetch(self, documents: Iterable[bytes]) -> None:
+        """Have the keys of these documents at hand, with one question for all of them."""
+        subjects = {found for document in documents if _MARK in document for found in _SUBJECT.findall(document)}
+        if subjects:
+            self.keys.fetch({binascii.a2b_base64(subject)[:_ID_BYTES] for subject in subjects})
+
+
+def _holds(places: Places, value: Any) -> bool:  # noqa: ANN401 - a document's part
+    """Whether there is anything to hide."""
+    match places:
+        case True:
+            return value is not None and value != ""
+        case dict():
+            return value is not None and any(_holds(inner, getattr(value, name)) for name, inner in places.items())
+        case _:
+            return any(_holds(places.each, item) for item in value)
+
+
+def _hidden(places: Places, value: Any, encrypted: Callable[[object], msgspec.Raw]) -> Any:  # noqa: ANN401 - as above
+    if not _holds(places, value):
+        return value
+    match places:
+        case True:
+            return encrypted(value)
+        case dict():
+            hidden = {name: _hidden(inner, getattr(value, name), encrypted) for name, inner in places.items()}
+            return replace(value, **hidden)
+        case _:
+            return tuple(_hidden(places.each, item, encrypted) for item in value)
