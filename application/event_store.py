@@ -169,8 +169,9 @@ class LibraryStore:
         return [(one.id, mapper.to_domain_event(one)) for one in found]
 
     def stream(self, stream_id: UUID, *, after_version: int = 0) -> Iterator[Recorded[Event]]:
-        """One stream's events in order."""
-        return cast("Iterator[Recorded[Event]]", self._application.events.get(stream_id, gt=after_version))
+        """One stream's events in order, as they are to be looked at: with the addresses that requests came from."""
+        found = cast("Iterator[Recorded[Event]]", self._application.events.get(stream_id, gt=after_version))
+        return map(self._application.mapper.with_address, found)
 
     def _make_keys(self, asked: Sequence[Sequence[bytes]]) -> list[None]:
         self._keys.make(sorted({subject for subjects in asked for subject in subjects}))

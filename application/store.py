@@ -158,5 +158,5 @@ class EventStore(Protocol):
         ...
 
     def stream(self, stream_id: UUID, *, after_version: int = 0) -> Iterator[Recorded[Event]]:
-        """One stream's events in order."""
+        """One stream's events in order, as they are to be looked at: with the addresses that requests came from."""
         ...

@@ -26,6 +26,13 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
+class Encrypted(msgspec.Struct, frozen=True):
+    """A personal value as it is stored, see `domain.encryption`."""
+
+    encrypted: str
+    kind: str
+
+
 class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who caused an event, from where, and in answer to what."""
 
@@ -35,7 +42,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     correlation_id: str | None = None
     causation_id: UUID | None = None
     """The event that this one answers; none when a person asked."""
-    ip: Annotated[str | None, PERSONAL] = None
+    ip: Annotated[str | Encrypted | None, PERSONAL] = None
+    """Encrypted as it was read, but in what is read to be looked at: nothing is ever decided by it."""
     user_agent: str | None = None
     traceparent: str | None = None
 

@@ -11,15 +11,19 @@ from uuid import UUID
 import msgspec
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
+from msgspec.structs import replace
 
 # The aggregates are imported so that the registry is complete.
 from domain import driver as _driver  # noqa: F401
 from domain import order as _order  # noqa: F401
 from domain import restaurant as _restaurant  # noqa: F401
 from domain.encryption import NoKeys, PersonalData, Place, Undecipherable
-from domain.event import REGISTRY, Event, Meta, Recorded, subject_of
+from domain.event import REGISTRY, Encrypted, Event, Meta, Recorded, subject_of
 from domain.personal import personal_places
 from domain.upcasters import UPCASTERS, Upcaster
+
+_DATA = b',"data":'
+"""Where the payload begins: no text before it can hold this, its quotes are escaped."""
 
 
 class Envelope[D](msgspec.Struct, frozen=True):
@@ -63,7 +67,7 @@ class JSONMapper(Mapper[UUID]):
 
     def fetch_keys(self, stored_events: Iterable[StoredEvent]) -> None:
         """Have the keys at hand that these events are read with: one question for all, not one for each."""
-        self._personal.fetch(one.state for one in stored_events)
+        self._personal.fetch(one.state.partition(_DATA)[2] for one in stored_events)
 
     def subjects(self, recorded: Recorded[Event]) -> set[bytes]:
         """The keys that this event may be written with."""
@@ -94,7 +98,8 @@ class JSONMapper(Mapper[UUID]):
         decoder = self._decoders.get(stored_event.topic) or self._decoder(stored_event)
         stream_id = cast("UUID", stored_event.originator_id)
         try:
-            state = self._personal.reveal(stored_event.state, Place(stream_id, stored_event.originator_version))
+            head, mark, data = stored_event.state.partition(_DATA)
+            state = head + mark + self._personal.reveal(data, Place(stream_id, stored_event.originator_version))
         except Undecipherable as error:
             raise _unreadable(stored_event, str(error)) from error
         try:
@@ -113,6 +118,14 @@ class JSONMapper(Mapper[UUID]):
             meta=envelope.meta,
             event=envelope.data,
         )
+
+    def with_address(self, recorded: Recorded[Event]) -> Recorded[Event]:
+        """The event with the address that its request came from in the clear. Raises Undecipherable."""
+        if not isinstance(recorded.meta.ip, Encrypted):
+            return recorded
+        place = Place(recorded.originator_id, recorded.originator_version)
+        ip = msgspec.json.decode(self._personal.reveal(self._encode(recorded.meta.ip), place), type=str)
+        return replace(recorded, meta=replace(recorded.meta, ip=ip))
 
     def _decoder(self, stored_event: StoredEvent) -> "msgspec.json.Decoder[Envelope[Event]]":
         cls = self._registry.get(stored_event.topic)

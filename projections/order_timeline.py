@@ -1,4 +1,7 @@
-"""Everything that ever happened to an order: who, what, when, from where, and how long after the step before."""
+"""Everything that ever happened to an order: who, what, when, and how long after the step before.
+
+From which address is in the log only: read models hold as little as they can of what would have to be erased.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -23,7 +26,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from domain.encryption import ERASED
 from domain.event import REGISTRY, Role
 from domain.order.state import DispatchStatus, Status
 from domain.personal import personal_places
@@ -47,7 +49,6 @@ STEPS = Table(
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     Column("actor_type", Text, nullable=False),
     Column("actor_id", Uuid),
-    Column("ip", Text),
     Column("user_agent", Text),
     Column("request_id", Text),
     Column("correlation_id", Text),
@@ -73,7 +74,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     actor_type: Role
     actor_id: UUID | None
-    ip: str | None
+    ip: str | None = None
+    """Not in the read model: whoever may see it adds it from the log."""
     user_agent: str | None
     request_id: str | None
     correlation_id: str | None
@@ -99,23 +101,23 @@ def apply(connection: Connection, batch: Sequence[Logged]) -> None:
 
 
 def scrub(connection: Connection, subject_id: UUID) -> None:
-    """Erase where a person's requests came from, and what the events of their orders tell about them."""
+    """Erase what the events of a person's orders tell about them."""
     found = driver(connection).execute(
         _OF_PERSON.format(schema=rows.schema_of(connection, STEPS)), {"id": str(subject_id)}
     )
     documents = []
-    for order_id, version, topic, actor_id, ip, data in found.fetchall():
+    for order_id, version, topic, data in found.fetchall():
         kind = REGISTRY[topic]
-        ip_now = ERASED if ip and actor_id == subject_id else ip
-        data_now = erased(data, personal_places(kind)) if data.get(kind.SUBJECT) == str(subject_id) else data
-        documents.append({"order_id": order_id, "version": version, "ip": ip_now, "data": data_now})
-    rows.update(connection, STEPS, documents, ("ip", "data"))
+        if data.get(kind.SUBJECT) == str(subject_id):
+            now = erased(data, personal_places(kind))
+            documents.append({"order_id": order_id, "version": version, "data": now})
+    rows.update(connection, STEPS, documents, ("data",))
 
 
 PROJECTION = Projection("order_timeline", METADATA, apply, scrub=scrub)
 
 _OF_PERSON = """
-SELECT order_id, version, topic, actor_id, ip, data FROM {schema}.steps WHERE order_id IN (
+SELECT order_id, version, topic, data FROM {schema}.steps WHERE order_id IN (
     SELECT order_id FROM {schema}.steps WHERE topic = 'order.placed' AND data->>'customer_id' = %(id)s
     UNION
     SELECT order_id FROM {schema}.steps WHERE topic = 'order.driver_offered' AND data->>'driver_id' = %(id)s)
@@ -133,7 +135,6 @@ def _step(logged: Logged) -> rows.Document:
         "recorded_at": logged.recorded_at,
         "actor_type": meta.actor_type,
         "actor_id": meta.actor_id,
-        "ip": meta.ip,
         "user_agent": meta.user_agent,
         "request_id": meta.request_id,
         "correlation_id": meta.correlation_id,

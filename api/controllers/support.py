@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, delete
 from litestar.params import FromPath, FromQuery, JSONBody
 
@@ -105,7 +106,10 @@ class Support(Controller):
             steps = order_timeline.steps(connection, order_id)
         if not steps:
             raise NotFound("order", order_id)
-        return Timeline(order_id=order_id, steps=steps)
+        log = request.services.tiffin.store.stream(order_id)
+        addresses = {one.originator_version: one.meta.ip for one in log}
+        told = [msgspec.structs.replace(step, ip=addresses[step.version]) for step in steps]
+        return Timeline(order_id=order_id, steps=told)
 
     @command(
         "/orders/{order_id:uuid}/cancellation",
