@@ -60,8 +60,25 @@ def upgrade(url: str) -> str:
     """
     if (there := found(url)) == needed():
         return there
+    return _migrations("upgrade", url)
+
+
+def prepare_keys(url: str) -> None:
+    """Have the table of the data subjects' keys in a database of its own. Raises MigrationFailed."""
+    _migrations("keys", url)
+
+
+def check_keys(url: str) -> None:
+    """Raise WrongRevision unless a database of keys has their table."""
+    with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
+        known = connection.execute("SELECT to_regclass('subject_keys.keys') IS NOT NULL").fetchone()
+    if known is None or not known[0]:
+        raise WrongRevision("The database that TIFFIN_KEYS_URL names has no keys' table yet: run `tiffin migrate`.")
+
+
+def _migrations(command: str, url: str) -> str:
     done = subprocess.run(  # noqa: S603 - our own interpreter, no shell
-        [sys.executable, "-m", "migrations", "upgrade", url],
+        [sys.executable, "-m", "migrations", command, url],
         check=False,
         capture_output=True,
         text=True,

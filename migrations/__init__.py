@@ -3,6 +3,6 @@
 May import `application`; nothing may import it but the command line, by `python -m migrations`.
 """
 
-from migrations.runner import current, head, upgrade
+from migrations.runner import current, head, prepare_keys, upgrade
 
-__all__ = ["current", "head", "upgrade"]
+__all__ = ["current", "head", "prepare_keys", "upgrade"]

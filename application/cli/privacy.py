@@ -5,9 +5,9 @@ from uuid import UUID
 
 import click
 
+from application import forgetting
 from application.bootstrap import open_tiffin
 from application.engines.embedded import resolved
-from application.privacy import forgetting
 from application.privacy.key_file import UnusableKeyFile
 from application.privacy.keys import HELD_SECONDS, open_keys
 from application.sessions import Sessions, SessionsUnavailable

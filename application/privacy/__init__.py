@@ -1,1 +1,1 @@
-"""Personal data: the keys it is encrypted with, and how a person is forgotten."""
+"""Personal data: the keys that it is encrypted with."""

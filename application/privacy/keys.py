@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from application.privacy.cipher import SubjectCipher
 from application.privacy.key_file import KEY_BYTES, KeyFile, UnusableKeyFile
+from application.revision import check_keys
 from application.settings import Settings
 from application.side import Row, SideStatements
 from domain.encryption import Cipher, PersonalData, Undecipherable
@@ -194,6 +195,7 @@ def open_keys(settings: Settings, side: SideStatements | None = None) -> Iterato
         return
     database = settings.database
     if settings.privacy.keys_url:
+        check_keys(settings.privacy.keys_url)
         database = msgspec.structs.replace(database, url=settings.privacy.keys_url)
     with SideStatements(database, durable=bool(settings.privacy.keys_url)) as statements:
         yield KeyTable(statements, file)

@@ -47,8 +47,11 @@ def forget(tiffin: Tiffin, sessions: Sessions, subject_id: UUID) -> Forgotten:
     account = _account(tiffin, subject_id)
     role = Role(account.role)
     before = _forgotten_at(tiffin, subject_id)
+    if before is None:
+        _refuse_if_busy(tiffin, role, subject_id)
     _disable(tiffin, sessions, account.id)
     if before is None:
+        # Something may have come in between; nothing can any more.
         try:
             _refuse_if_busy(tiffin, role, subject_id)
         except StillBusy:
