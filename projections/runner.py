@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from projections import generations, log, positions
+from projections import generations, log, positions, tables
 from projections.batches import is_transient
 from projections.connections import driver, open_engine
 from projections.lanes import IDLE_SECONDS, FollowerLane, Lane, Limits, TableLane
@@ -136,7 +136,7 @@ class Leader:
         taken = {*self._main.reached, *self._behind}
         here = min(self._main.reached.values(), default=max(live.values(), default=0))
         for name, position in live.items():
-            if name in taken or name not in self._projections:
+            if name in taken or name not in self._projections or self._outdated(name):
                 continue
             if here - position <= self._limits.near:
                 self._main.admit(self._projections[name], position)
@@ -145,6 +145,15 @@ class Leader:
             lane.admit(self._projections[name], position)
             self._behind[name] = lane
             lane.start()
+
+    def _outdated(self, name: str) -> bool:
+        """Stop a projection whose tables are not the code's: it would fail at a write, or leave a column empty."""
+        found = tables.differences(self._connection, self._projections[name])
+        if found:
+            error = f"{'; '.join(found)}: run `tiffin projections rebuild {name}`"
+            _LOG.error("projection stopped", projection=name, error=error)
+            positions.stop(self._connection, name, error)
+        return bool(found)
 
 
 @contextmanager
