@@ -152,7 +152,7 @@ class TableLane(Lane):
         if len(events) == 1:
             at = events[0]
             where = {"projection": projection.name, "position": at.position, "topic": at.topic}
-            why = f"event {at.position} ({at.topic}): {type(failure).__name__}: {failure}"
+            why = dead_letters.reason(at, failure)
             if projection.skips_failures:
                 _LOG.error("projection skipped an event", **where, exc_info=failure)
                 self._skip(connection, projection.name, at, why)

@@ -12,7 +12,7 @@ from projections.log import Logged
 from projections.projection import Projection
 from projections.registry import PROJECTIONS
 from projections.rows import insert
-from tests.projections.history import History, whole_order
+from tests.projections.history import READER, History, whole_order
 from tests.projections.running import Start, progress, reached, seen, stopped
 from tests.projections.seen import METADATA, fold_seen
 
@@ -72,7 +72,7 @@ def test_a_projection_with_new_columns_stops_until_it_is_rebuilt(
             history.store(writer)
             reached(look, 26, "order_details")
             assert seen(look) == list(range(1, 14)), "nothing is written without the new column"
-            generations.rebuild(engine, tomorrow)
+            generations.rebuild(engine, READER, tomorrow)
             history.tell(UUID(int=102), *whole_order())
             history.store(writer)
             reached(look, 39, "seen", "order_details")
