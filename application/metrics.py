@@ -62,6 +62,24 @@ eta_accuracy_minutes = Histogram(
     "Delivered minus promised; positive is late.",
     buckets=(-15, -10, -5, -3, 0, 3, 5, 10, 15, 30),
 )
+projection_events_total = Counter(
+    "projection_events_total",
+    "Events that a projection has taken.",
+    ("projection",),
+)
+projection_batch_seconds = Histogram(
+    "projection_batch_seconds",
+    "Time to fold and commit a batch. `lane`: tables, where all that keep up share one, or whoever goes alone.",
+    ("lane",),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)
+
+
+def count_projected(lane: str, events: Mapping[str, int], seconds: float) -> None:
+    """Count a committed batch: the projector's `observe`."""
+    projection_batch_seconds.labels(lane).observe(seconds)
+    for projection, count in events.items():
+        projection_events_total.labels(projection).inc(count)
 
 
 def render(engine: Engine) -> tuple[bytes, str]:

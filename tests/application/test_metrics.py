@@ -29,6 +29,7 @@ from application import metrics
 metrics.driver_location_updates_total.inc({pings})
 metrics.http_request_duration_seconds.labels("POST", "/v1/orders", "201").observe(0.02)
 metrics.eta_accuracy_minutes.observe(-4)
+metrics.count_projected("tables", {{"inbox": 5, "order_details": {pings}}}, 0.002)
 """
 
 RENDERING = """
@@ -72,6 +73,9 @@ def test_several_processes_are_summed_up_also_after_they_ended(tmp_path: Path) -
     assert found["driver_location_updates_total"] == 7
     assert found["http_request_duration_seconds_count{method=POST,route=/v1/orders,status_code=201}"] == 2
     assert found["eta_accuracy_minutes_bucket{le=-3.0}"] == 2
+    assert found["projection_events_total{projection=inbox}"] == 10
+    assert found["projection_events_total{projection=order_details}"] == 7
+    assert found["projection_batch_seconds_bucket{lane=tables,le=0.0025}"] == 2
     assert found["database_up"] == 0
 
 

@@ -9,6 +9,8 @@ from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import Connection
 
 from application.cli.projections import command
@@ -27,9 +29,12 @@ DRAIN_SECONDS = 10
 
 @pytest.fixture
 def projector(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    """The real process on the test's own database."""
+    """The real process on the test's own database, counting into a folder of the test's own."""
+    metrics = settings.data_dir / "metrics"
+    metrics.mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-m", "application.cli", "projector"], env=os.environ | settings.environment()
+        [sys.executable, "-m", "application.cli", "projector"],
+        env=os.environ | settings.environment() | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)},
     )
     yield process
     process.kill()
@@ -66,6 +71,10 @@ def test_the_process_feeds_everything_and_ends_when_told(
     eventually(all_there)
     projector.send_signal(signal.SIGTERM)
     assert projector.wait(DRAIN_SECONDS) == 0
+    counted = CollectorRegistry()
+    MultiProcessCollector(counted, path=str(settings.data_dir / "metrics"))  # type: ignore[no-untyped-call]
+    assert counted.get_sample_value("projection_events_total", {"projection": "inbox"}) == last
+    assert counted.get_sample_value("projection_batch_seconds_count", {"lane": "tables"}) == 1
 
 
 def test_a_stopped_projection_shows_why_and_can_be_retried(settings: Settings, connection: Connection) -> None:
