@@ -11,6 +11,8 @@ from sqlalchemy import create_engine, text
 
 from application import metrics
 from application.ids import new_id
+from application.seals.book import Book
+from application.settings import SealSettings
 from domain.driver import events as driver
 from domain.order import events as order
 from projections import driver_board, generations, order_totals
@@ -37,7 +39,9 @@ import sys
 from pathlib import Path
 from sqlalchemy import create_engine
 from application import metrics
-Path(sys.argv[2]).write_bytes(metrics.render(create_engine(sys.argv[1]))[0])
+from application.seals.book import Book
+from application.settings import SealSettings
+Path(sys.argv[2]).write_bytes(metrics.render(create_engine(sys.argv[1]), Book(SealSettings()))[0])
 """
 
 
@@ -79,7 +83,7 @@ def test_several_processes_are_summed_up_also_after_they_ended(tmp_path: Path) -
     assert found["database_up"] == 0
 
 
-def test_the_database_counts_orders_drivers_lag_and_reactions(postgres_url: str) -> None:
+def test_the_database_counts_orders_drivers_lag_and_reactions(postgres_url: str, tmp_path: Path) -> None:
     history = History()
     history.tell(new_id(), *whole_order())
     history.tell(new_id(), placed(), order.Confirmed(prep_seconds=60))
@@ -103,7 +107,7 @@ def test_the_database_counts_orders_drivers_lag_and_reactions(postgres_url: str)
             )
         connection.commit()
     engine = create_engine(postgres_url.replace("postgresql://", "postgresql+psycopg://"))
-    body, media_type = metrics.render(engine)
+    body, media_type = metrics.render(engine, Book(SealSettings(folder=tmp_path)))
     engine.dispose()
     found = samples(body)
     assert media_type.startswith("text/plain")
