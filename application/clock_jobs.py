@@ -14,10 +14,13 @@ from application.commands import ReportSilent
 from application.context import Context
 from application.execute import execute
 from application.gateways.payments.port import PaymentUnavailable
-from application.seals.sealer import seal_log
+from application.seals.book import Book, UnreadableSeals
+from application.seals.figures import seal_failures_total, seals_published_total
+from application.seals.sealer import NotTheLog, seal_new
 from application.store import StoreBusy
 from domain.errors import Refusal
 from domain.event import Meta
+from projections.connections import driver
 
 log = logs.logger(__name__)
 
@@ -54,6 +57,18 @@ def sweep_silent_drivers(tiffin: Tiffin) -> None:
                 execute(tiffin, Context(meta=Meta(), now=now), command)
             except Refusal as refusal:
                 log.info("silence not reported", driver_id=str(silent.driver_id), reason=str(refusal))
+
+
+def seal_log(tiffin: Tiffin) -> None:
+    """Seal what is new. What does not fit is an alarm in the log, at every run."""
+    book = Book(tiffin.settings.seals)
+    try:
+        with seal_failures_total.count_exceptions(), tiffin.reads.connect() as connection:
+            seals = seal_new(driver(connection), book, tiffin.clock.machine_now())
+    except (NotTheLog, UnreadableSeals) as error:
+        log.critical("the log cannot be sealed", error=str(error))
+    else:
+        seals_published_total.inc(len(seals))
 
 
 def release_loose_holds(tiffin: Tiffin) -> None:

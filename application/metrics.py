@@ -7,6 +7,7 @@ its own files there and `render` sums them up. What the database knows is asked 
 import os
 from collections.abc import Iterator, Mapping
 
+import psycopg
 import structlog
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -23,7 +24,10 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from application.seals import figures
+from application.seals.book import Book, UnreadableSeals
 from projections import dead_letters, driver_board, order_totals, positions
+from projections.connections import driver
 
 _LOG = structlog.get_logger("metrics")
 
@@ -62,12 +66,30 @@ eta_accuracy_minutes = Histogram(
     "Delivered minus promised; positive is late.",
     buckets=(-15, -10, -5, -3, 0, 3, 5, 10, 15, 30),
 )
+projection_events_total = Counter(
+    "projection_events_total",
+    "Events that a projection has taken.",
+    ("projection",),
+)
+projection_batch_seconds = Histogram(
+    "projection_batch_seconds",
+    "Time to fold and commit a batch. `lane`: tables, where all that keep up share one, or whoever goes alone.",
+    ("lane",),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)
 
 
-def render(engine: Engine) -> tuple[bytes, str]:
-    """Everything in Prometheus's text format, and its media type. Asks the database; blocks."""
+def count_projected(lane: str, events: Mapping[str, int], seconds: float) -> None:
+    """Count a committed batch: the projector's `observe`."""
+    projection_batch_seconds.labels(lane).observe(seconds)
+    for projection, count in events.items():
+        projection_events_total.labels(projection).inc(count)
+
+
+def render(engine: Engine, book: Book) -> tuple[bytes, str]:
+    """Everything in Prometheus's text format, and its media type. Asks the database and the book of seals; blocks."""
     registry = CollectorRegistry()
-    registry.register(DatabaseCollector(engine))
+    registry.register(DatabaseCollector(engine, book))
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry), CONTENT_TYPE_LATEST
@@ -77,22 +99,36 @@ def render(engine: Engine) -> tuple[bytes, str]:
 class DatabaseCollector(Collector):
     """What is true of the whole platform, whichever process is asked and however often they were restarted."""
 
-    def __init__(self, engine: Engine) -> None:
-        """`engine` reads the read models."""
+    def __init__(self, engine: Engine, book: Book) -> None:
+        """`engine` reads the read models; `book` has the log's seals."""
         self._engine = engine
+        self._book = book
 
     def collect(self) -> Iterator[Metric]:
         """Read the counts; without the database only say that it is down: the processes' own figures still count."""
         up = GaugeMetricFamily("database_up", "Whether the database answered this scrape.")
+        asked = (_orders, _drivers, _projections, _reactions, self._seals)
         try:
             with self._engine.connect() as connection:
-                found = [metric for ask in (_orders, _drivers, _projections, _reactions) for metric in ask(connection)]
-        except SQLAlchemyError as error:
+                found = [metric for ask in asked for metric in ask(connection)]
+        except (SQLAlchemyError, psycopg.Error) as error:
             _LOG.warning("metrics without the database", error=type(error).__name__)
             found = []
         up.add_metric([], 1 if found else 0)
         yield up
         yield from found
+
+    def _seals(self, connection: Connection) -> Iterator[Metric]:
+        try:
+            progress = figures.progress(driver(connection), self._book)
+        except (UnreadableSeals, OSError) as error:
+            _LOG.warning("metrics without the seals", error=str(error))
+            return
+        yield GaugeMetricFamily("seals_last_position", "The last sealed position of the log.", progress.sealed)
+        yield GaugeMetricFamily("seals_unsealed_events", "Events after it.", progress.unsealed)
+        yield GaugeMetricFamily(
+            "seals_oldest_unsealed_seconds", "Age of the oldest of them; 0 without any.", progress.oldest_seconds
+        )
 
 
 def _orders(connection: Connection) -> Iterator[Metric]:

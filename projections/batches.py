@@ -1,6 +1,7 @@
 """One batch, one transaction: rows and positions of the projections that stand at the same place."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import psycopg
 import redis
@@ -26,8 +27,17 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(cause, TRANSIENT) and not isinstance(cause, psycopg.errors.PipelineAborted)
 
 
-def apply(connection: Connection, projections: Sequence[Projection], events: Sequence[Logged]) -> dict[str, int]:
-    """Commit a batch's effect on all of `projections` together with their positions; answers these by name.
+class Applied(NamedTuple):
+    """What a batch came to."""
+
+    reached: dict[str, int]
+    """Positions by name."""
+    events: dict[str, int]
+    """How many events each projection took that took any."""
+
+
+def apply(connection: Connection, projections: Sequence[Projection], events: Sequence[Logged]) -> Applied:
+    """Commit a batch's effect on all of `projections` together with their positions.
 
     What stands in the position rows counts, not what the caller believed. Who is already further gets the rest of
     the batch; who is further back is left where it is; who is not live (any more) is missing from the answer.
@@ -37,13 +47,15 @@ def apply(connection: Connection, projections: Sequence[Projection], events: Seq
     with connection.begin(), driver(connection).pipeline():
         held = positions.hold(connection, sorted(by_name))
         ready = [row for row in held if events[0].position - 1 <= row.position < last]
-        for row in ready:
-            by_name[row.name].take(connection, log.since(events, row.position))
+        taken = {row.name: log.since(events, row.position) for row in ready}
+        for name, part in taken.items():
+            by_name[name].take(connection, part)
         for row in ready:
             _announce(by_name[row.name], events)
         if ready:
             positions.move_and_tell(connection, ready, last)
-    return {row.name: row.position for row in held} | {row.name: last for row in ready}
+    reached = {row.name: row.position for row in held} | dict.fromkeys(taken, last)
+    return Applied(reached, {name: len(part) for name, part in taken.items()})
 
 
 def _announce(projection: Projection, events: Sequence[Logged]) -> None:

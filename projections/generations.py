@@ -77,7 +77,7 @@ def _rebuild(
 
 def _advance(connection: Connection, reader: LogReader, projection: Projection, position: int) -> int:
     with connection.begin():
-        held = positions.hold(connection, [projection.name], "building")
+        held = positions.hold(connection, [projection.name], ["building"])
         return _fold(connection, reader, projection, held, position)
 
 
@@ -95,8 +95,10 @@ def _swap(connection: Connection, reader: LogReader, projection: Projection, gen
     """Catch up while the live generation stands still, then take its name; answers the position."""
     name = projection.name
     with connection.begin():
-        old = [row for state in positions.READABLE for row in positions.hold(connection, [name], state)]
-        held = positions.hold(connection, [name], "building")
+        # What readers see from here on was read from the log a moment ago: it is on disk before they do.
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+        old = positions.hold(connection, [name], positions.READABLE)
+        held = positions.hold(connection, [name], ["building"])
         position = held[0].position
         while (reached := _fold(connection, reader, projection, held, position)) > position:
             position = reached

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, Table, Text, Uuid, select
+from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, Table, Text, Uuid, delete, select
 from sqlalchemy import text as sql
 
 from domain.event import Event
@@ -100,7 +100,17 @@ def apply(connection: Connection, batch: Sequence[Logged]) -> None:
     rows.insert(connection, ENTRIES, [entry for entry in told if entry["subject_id"] is not None])
 
 
-PROJECTION = Projection("inbox", METADATA, apply, skips_failures=True)
+def unfold(connection: Connection, past: Sequence[Logged]) -> None:
+    """Remove what an order's events told anybody, and who its sides are."""
+    told = {
+        getattr(logged.event, name, None) for logged in past for name in ("customer_id", "restaurant_id", "driver_id")
+    }
+    ours = ENTRIES.c.subject_id.in_(told - {None}) & ENTRIES.c.position.in_([logged.position for logged in past])
+    connection.execute(delete(ENTRIES).where(ours))
+    connection.execute(delete(PARTIES).where(PARTIES.c.order_id.in_({logged.stream_id for logged in past})))
+
+
+PROJECTION = Projection("inbox", METADATA, apply, skips_failures=True, unfold=unfold)
 
 _NAMED = ("customer_id", "restaurant_id", "restaurant_name")
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -20,6 +20,13 @@ RETRY_SECONDS = 0.5
 
 _LOG = structlog.get_logger("projections")
 
+type Observe = Callable[[str, Mapping[str, int], float], None]
+"""Told of every batch once it is committed: the lane, how many events each projection took, seconds."""
+
+
+def unobserved(_lane: str, _events: Mapping[str, int], _seconds: float) -> None:
+    """Nobody counts."""
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much at once, and when to try again."""
@@ -35,9 +42,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Lane(threading.Thread):
     """A thread with one connection that works until the feed closes, and begins anew when something breaks."""
 
-    def __init__(self, name: str, engine: Engine, reader: LogReader, feed: Feed, limits: Limits) -> None:
+    def __init__(
+        self, name: str, engine: Engine, reader: LogReader, feed: Feed, limits: Limits, observe: Observe
+    ) -> None:
         """`engine` gives this thread its connections, `reader` what the feed no longer has."""
         super().__init__(name=f"lane {name}", daemon=True)
+        self._lane = name
+        self._observe = observe
         self.engine = engine
         self.reader = reader
         self.feed = feed
@@ -87,11 +98,12 @@ class TableLane(Lane):
         reader: LogReader,
         feed: Feed,
         limits: Limits,
+        observe: Observe,
         *,
         on_near: Callable[[Projection, int], None] | None = None,
     ) -> None:
         """With `on_near` the lane is for one that lags: near the head it hands it over and ends."""
-        super().__init__(name, engine, reader, feed, limits)
+        super().__init__(name, engine, reader, feed, limits, observe)
         self._on_near = on_near
         self._guard = threading.Lock()
         self._members: dict[str, Projection] = {}
@@ -152,7 +164,7 @@ class TableLane(Lane):
         if len(events) == 1:
             at = events[0]
             where = {"projection": projection.name, "position": at.position, "topic": at.topic}
-            why = f"event {at.position} ({at.topic}): {type(failure).__name__}: {failure}"
+            why = dead_letters.reason(at, failure)
             if projection.skips_failures:
                 _LOG.error("projection skipped an event", **where, exc_info=failure)
                 self._skip(connection, projection.name, at, why)
@@ -169,15 +181,18 @@ class TableLane(Lane):
         self, connection: Connection, projections: Sequence[Projection], events: Sequence[Logged]
     ) -> Exception | None:
         """Apply a batch; answers what an event did to it. Raises what the surroundings did."""
+        began = time.perf_counter()
         try:
-            reached = batches.apply(connection, projections, events)
+            applied = batches.apply(connection, projections, events)
         except Exception as error:
             if is_transient(error):
                 raise
             return error
-        self._note(reached)
-        if len(reached) < len(projections):
-            self._look_up(connection, {projection.name for projection in projections} - reached.keys())
+        if applied.events:
+            self._observe(self._lane, applied.events, time.perf_counter() - began)
+        self._note(applied.reached)
+        if len(applied.reached) < len(projections):
+            self._look_up(connection, {projection.name for projection in projections} - applied.reached.keys())
         return None
 
     def _note(self, reached: dict[str, int]) -> None:
@@ -215,9 +230,11 @@ class TableLane(Lane):
 class FollowerLane(Lane):
     """One follower: its rows and position are elsewhere; a copy of the position is kept for who looks."""
 
-    def __init__(self, follower: Follower, engine: Engine, reader: LogReader, feed: Feed, limits: Limits) -> None:
+    def __init__(
+        self, follower: Follower, engine: Engine, reader: LogReader, feed: Feed, limits: Limits, observe: Observe
+    ) -> None:
         """The follower is used by this thread alone."""
-        super().__init__(follower.name, engine, reader, feed, limits)
+        super().__init__(follower.name, engine, reader, feed, limits, observe)
         self._follower = follower
         self._position = 0
         self._copied = (-1, 0.0)
@@ -244,7 +261,9 @@ class FollowerLane(Lane):
             self._position = self._follower.position(connection)
         events = self.take(self._position)
         if events:
+            began = time.perf_counter()
             self._follower.apply(events)
+            self._observe(self._lane, {self._follower.name: len(events)}, time.perf_counter() - began)
             self._position = events[-1].position
         return bool(events)
 

@@ -79,9 +79,9 @@ class Held(msgspec.Struct, frozen=True):
     position: int
 
 
-def hold(c: Connection, names: Sequence[str], state: State = "live") -> list[Held]:
-    """Lock the positions of the named projections in a state, in a fixed order, until the transaction ends."""
-    return [Held(*row) for row in driver(c).execute(_HOLD, (list(names), state)).fetchall()]
+def hold(c: Connection, names: Sequence[str], states: Sequence[State] = ("live",)) -> list[Held]:
+    """Lock the positions of the named projections in these states, in a fixed order, until the transaction ends."""
+    return [Held(*row) for row in driver(c).execute(_HOLD, (list(names), list(states))).fetchall()]
 
 
 def move(c: Connection, held: Sequence[Held], position: int) -> None:
@@ -127,7 +127,7 @@ def copy(c: Connection, name: str, position: int, error: str | None = None) -> N
 
 _HOLD = """
 SELECT name, generation, position FROM public.projection_positions
-WHERE name = ANY(%s) AND state = %s ORDER BY name FOR UPDATE
+WHERE name = ANY(%s) AND state = ANY(%s) ORDER BY name FOR UPDATE
 """
 _MOVE = """
 UPDATE public.projection_positions SET position = %s, error = NULL, updated_at = clock_timestamp()

@@ -27,6 +27,9 @@ class Projection(msgspec.Struct, frozen=True):
     """An event that fails is put aside as a dead letter and the next one comes: for what rather misses one than all."""
     scrub: Callable[[Connection, UUID], None] | None = None
     """Erases a person who was forgotten; none where nothing personal is kept."""
+    unfold: Apply | None = None
+    """Removes what a stream's whole past, these events, left in the rows, so that it can be folded anew together with
+    one that was skipped. None where rows depend on more than their stream: then nothing is taken out of its order."""
     before_commit: Callable[[Sequence[Logged]], None] | None = None
     """Told of each batch just before it becomes visible, to purge a cache; failing here stops nothing."""
 

@@ -14,10 +14,10 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from projections import generations, log, positions
+from projections import generations, log, positions, tables
 from projections.batches import is_transient
 from projections.connections import driver, open_engine
-from projections.lanes import IDLE_SECONDS, FollowerLane, Lane, Limits, TableLane
+from projections.lanes import IDLE_SECONDS, FollowerLane, Lane, Limits, Observe, TableLane, unobserved
 from projections.log import Feed, LogReader
 from projections.projection import Follower, Projection
 
@@ -41,10 +41,12 @@ def run(
     stopping: threading.Event,
     on_lead: Callable[[], None] | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    observe: Observe = unobserved,
 ) -> None:
     """Lead or stand by until `stopping` is set; then finish the batches at hand and return.
 
-    `on_lead` is told each time this process begins to lead. Lost connections are made anew.
+    `on_lead` is told each time this process begins to lead, `observe`, by several threads, of what was committed. Lost
+    connections are made anew.
     """
     engine = open_engine(database_url)
     while not stopping.is_set():
@@ -54,7 +56,7 @@ def run(
                     _LOG.info("projector leads")
                     if on_lead is not None:
                         on_lead()
-                    Leader(engine, reader, connection, projections, followers, limits).lead(stopping)
+                    Leader(engine, reader, connection, projections, followers, limits, observe).lead(stopping)
         except Exception as error:
             if not is_transient(error):
                 raise
@@ -73,20 +75,24 @@ class Leader:
         projections: Sequence[Projection],
         followers: Sequence[Follower],
         limits: Limits,
+        observe: Observe,
     ) -> None:
         """`connection` commits by itself and holds the leader's lock; losing it ends the leadership."""
         self._engine = engine
         self._reader = reader
         self._connection = connection
         self._limits = limits
+        self._observe = observe
         self._projections = {projection.name: projection for projection in projections}
         with engine.connect() as preparing:
             generations.ensure(preparing, projections)
         positions.resume(connection)
         self._feed = Feed(positions.head(connection))
-        self._main = TableLane("tables", engine, reader, self._feed, limits)
+        self._main = TableLane("tables", engine, reader, self._feed, limits, observe)
         self._behind: dict[str, TableLane] = {}
-        self._followers = [FollowerLane(follower, engine, reader, self._feed, limits) for follower in followers]
+        self._followers = [
+            FollowerLane(follower, engine, reader, self._feed, limits, observe) for follower in followers
+        ]
 
     def lead(self, stopping: threading.Event) -> None:
         """Read and feed until told to stop; then let the lanes finish their batch."""
@@ -136,15 +142,26 @@ class Leader:
         taken = {*self._main.reached, *self._behind}
         here = min(self._main.reached.values(), default=max(live.values(), default=0))
         for name, position in live.items():
-            if name in taken or name not in self._projections:
+            if name in taken or name not in self._projections or self._outdated(name):
                 continue
             if here - position <= self._limits.near:
                 self._main.admit(self._projections[name], position)
                 continue
-            lane = TableLane(name, self._engine, self._reader, self._feed, self._limits, on_near=self._main.admit)
+            lane = TableLane(
+                name, self._engine, self._reader, self._feed, self._limits, self._observe, on_near=self._main.admit
+            )
             lane.admit(self._projections[name], position)
             self._behind[name] = lane
             lane.start()
+
+    def _outdated(self, name: str) -> bool:
+        """Stop a projection whose tables are not the code's: it would fail at a write, or leave a column empty."""
+        found = tables.differences(self._connection, self._projections[name])
+        if found:
+            error = f"{'; '.join(found)}: run `tiffin projections rebuild {name}`"
+            _LOG.error("projection stopped", projection=name, error=error)
+            positions.stop(self._connection, name, error)
+        return bool(found)
 
 
 @contextmanager

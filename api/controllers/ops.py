@@ -7,6 +7,7 @@ from api.call import ApiRequest
 from api.operations import STAFF, plain, query
 from api.progress import Progress, progress
 from application import metrics
+from application.seals.book import Book
 
 
 class Ops(Controller):
@@ -36,5 +37,6 @@ class Ops(Controller):
     )
     def get_metrics(self, request: ApiRequest) -> Response[bytes]:
         """Of all processes of this machine together."""
-        body, media_type = metrics.render(request.services.tiffin.reads)
+        tiffin = request.services.tiffin
+        body, media_type = metrics.render(tiffin.reads, Book(tiffin.settings.seals))
         return Response(body, media_type=media_type)

@@ -23,7 +23,7 @@ SUBCOMMANDS = {
     "migrate": "Bring the database to the newest revision.",
     "reset": "Empty the embedded engines.",
     "accounts": "Create accounts for staff.",
-    "projections": "Show position and lag of the read models; rebuild one.",
+    "projections": "Show position and lag of the read models; pause, retry, rebuild one.",
     "reactions": "Show reactions that wait or gave up; retry one.",
     "events": "Which events there are; what one request set going.",
     "audit": "Verify the log against its seals, prove events, export, replay.",

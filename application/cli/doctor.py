@@ -15,6 +15,9 @@ import redis
 from application import revision
 from application.engines import account, embedded, postgres, valkey
 from application.engines.failure import EngineFailed
+from application.reactions import follower
+from application.seals import figures
+from application.seals.book import Book, UnreadableSeals
 from application.settings import InvalidSettings, Settings, read_settings
 from application.supervise import Supervisor, answers
 
@@ -22,7 +25,9 @@ OLDEST_PYTHON = (3, 12)
 FREE_BYTES = 2 * 1024**3
 OLDEST_POSTGRES = 15_00_00
 ENOUGH_CONNECTIONS = 100
-SERVERS = {"Valkey": "VALKEY_URL", "PostgreSQL": "DATABASE_URL", "tables": "DATABASE_URL", "reactions": "DATABASE_URL"}
+UNSEALED_SECONDS = 5.0
+"""The sealer seals every second."""
+SERVERS = {"Valkey": "VALKEY_URL"} | dict.fromkeys(("PostgreSQL", "tables", "reactions", "seals"), "DATABASE_URL")
 
 
 class Wrong(Exception):  # noqa: N818 - names the outcome
@@ -77,6 +82,7 @@ def findings() -> Iterator[Finding]:
             if database.remedy is None:
                 yield _look("tables", lambda: _tables(here))
                 yield _look("reactions", lambda: _reactions(here))
+                yield _look("seals", lambda: _seals(here))
     except EngineFailed as error:
         yield Finding(what="engines", found="do not start", remedy=str(error))
 
@@ -180,3 +186,27 @@ def _reactions(settings: Settings) -> str:
     if dead:
         raise Wrong(f"{dead} gave up", "Look at them with `tiffin reactions --dead` and retry them.")
     return "none gave up"
+
+
+def _seals(settings: Settings) -> str:
+    if revision.found(settings.database.url) != revision.needed():
+        return "no tables yet"
+    with psycopg.connect(settings.database.url, autocommit=True, connect_timeout=5) as connection:
+        try:
+            found = figures.progress(connection, Book(settings.seals))
+        except UnreadableSeals as error:
+            raise Wrong("cannot be read", str(error)) from error
+        sealing = follower.leads(connection)
+    if found.unsealed < 0:
+        raise Wrong(
+            f"up to event {found.sealed}, but the log ends at {found.sealed + found.unsealed}",
+            "Either TIFFIN_SEALS names another log's seals, or events are missing: `tiffin audit verify` says which.",
+        )
+    if sealing and found.oldest_seconds > UNSEALED_SECONDS:
+        raise Wrong(
+            f"unsealed events: {found.unsealed}, the oldest for {found.oldest_seconds:.0f} s",
+            "Look for `cannot be sealed` or `seal_log` in the follower's log, which says why the sealer is behind.",
+        )
+    if found.unsealed and not sealing:
+        return f"up to event {found.sealed}; unsealed until `tiffin follower` runs: {found.unsealed}"
+    return f"up to event {found.sealed}"

@@ -1,4 +1,4 @@
-"""`tiffin projections`: how far each read model has come; `rebuild NAME`, `retry NAME`."""
+"""`tiffin projections`: how far each read model has come; rebuild, retry, pause, resume; dead letters."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from application.engines.embedded import resolved
 from application.privacy.keys import log_reader, open_keys
 from application.revision import check
 from application.settings import Settings, read_settings
-from projections import dead_letters, generations, positions, registry
+from projections import dead_letters, generations, positions, registry, second_chance
 from projections.connections import open_engine
 
 
@@ -58,15 +58,54 @@ def rebuild(name: str) -> None:
 
 @command.command(name="retry")
 @click.argument("name")
-def retry(name: str) -> None:
-    """Let NAME, which stopped, try the event again that it stopped at; a running projector does so within a second."""
+@click.argument("position", type=click.IntRange(1), required=False)
+@click.option("--all", "everything", is_flag=True, help="Every dead letter of NAME, oldest first.")
+def retry(name: str, position: int | None, *, everything: bool) -> None:
+    """Let NAME, which stopped, try the event again that it stopped at; a running projector does so within a second.
+
+    With POSITION or --all: fold events that NAME skipped, its dead letters, where they belong; exit 1 when one fails
+    again.
+    """
+    if position is not None and everything:
+        raise click.UsageError("Say either POSITION or --all.")
     with resolved(read_settings()) as settings:
         check(settings.database.url)
-        with open_engine(settings.database.url).connect() as connection, connection.begin():
-            resumed = positions.resume(connection, name)
+        with open_engine(settings.database.url).connect() as connection:
+            if position is not None or everything:
+                _retry_skipped(settings, connection, name, position)
+                return
+            with connection.begin():
+                resumed = positions.resume(connection, name)
     if not resumed:
         raise click.ClickException(f"{name} has not stopped; `tiffin projections` shows what has.")
     click.echo(f"{name} tries again.")
+
+
+def _retry_skipped(settings: Settings, connection: Connection, name: str, position: int | None) -> None:
+    """Retry one dead letter, or all there are."""
+    projection = next((each for each in registry.PROJECTIONS if each.name == name), None)
+    if projection is None:
+        names = ", ".join(each.name for each in registry.PROJECTIONS)
+        raise click.ClickException(f"There is no read model {name} in PostgreSQL; there are: {names}.")
+    with connection.begin():
+        chosen = dead_letters.positions(connection, name) if position is None else [position]
+    failures = 0
+    with open_keys(settings) as keys:
+        reader = log_reader(settings, keys)
+        for each in chosen:
+            try:
+                failed = second_chance.retry(connection, reader, projection, each)
+            except second_chance.NotRetried as error:
+                raise click.ClickException(str(error)) from None
+            failures += failed is not None
+            said = f"{each} is folded." if failed is None else f"{each} stays a dead letter: {failed}"
+            click.echo(said, err=failed is not None)
+    if failures:
+        raise click.ClickException(
+            f"{failures} of {len(chosen)} failed again; `tiffin projections dead {name}` lists them."
+        )
+    if not chosen:
+        click.echo(f"{name} has no dead letters.")
 
 
 @command.command(name="pause")
@@ -88,7 +127,7 @@ def resume(name: str) -> None:
 @command.command(name="dead")
 @click.argument("name", required=False)
 def dead(name: str | None) -> None:
-    """List the events that projections skipped; `rebuild NAME` reads them again and clears the list."""
+    """List the events that projections skipped; `retry` folds one after all, `rebuild` all of a projection's."""
     with resolved(read_settings()) as settings:
         check(settings.database.url)
         with open_engine(settings.database.url).connect() as connection:

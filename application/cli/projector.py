@@ -6,7 +6,7 @@ import threading
 import click
 from msgspec.structs import replace
 
-from application import logs
+from application import logs, metrics
 from application.bootstrap import connect_valkey
 from application.engines.embedded import resolved
 from application.privacy.keys import log_reader, open_keys
@@ -40,4 +40,5 @@ def command() -> None:
                 registry.purging(cache),
                 registry.followers(valkey, prefix=settings.world.prefix, regions=regions),
                 stopping=stopping,
+                observe=metrics.count_projected,
             )

@@ -27,6 +27,7 @@ from application.reactions.statements import (
     DUE,
     INSERT,
     KNOWN_RULES,
+    LEADS,
     LOST,
     MOVE,
     NEW_RULES,
@@ -251,6 +252,11 @@ class Follower:
                     self._broker.enqueue(hint(actor_name, handful))
         except redis.RedisError as error:
             log.warning("workers cannot be told", error=str(error))
+
+
+def leads(connection: Connection) -> bool:
+    """Whether any process leads now."""
+    return bool(_one(connection.execute(LEADS, (LOCK,)).fetchone()))
 
 
 def _take_lead(connection: Connection) -> bool:

@@ -1,5 +1,10 @@
 """The follower's SQL. `now` is business time, `machine_now` real; each statement is one round trip."""
 
+LEADS = """
+SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = %s
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""
+
 POSITION = "SELECT position FROM reaction_follower"
 
 MOVE = """

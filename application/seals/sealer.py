@@ -3,34 +3,19 @@
 from datetime import datetime
 from itertools import batched
 
-from application import logs
-from application.bootstrap import Tiffin
 from application.seals import rows
-from application.seals.book import Book, UnreadableSeals
+from application.seals.book import Book
 from application.seals.seal import Seal, make
 from application.store_connections import Connection
-from projections.connections import driver
 from projections.log import FLUSH
 
 EVENTS_A_SEAL = 1_000
 AT_ONCE = 50_000
 """Events sealed in one run; a log that is far ahead is caught up run by run."""
 
-_log = logs.logger(__name__)
-
 
 class NotTheLog(Exception):  # noqa: N818 - names the outcome
     """The log is not the one that was sealed so far: nothing more is sealed until somebody has looked."""
-
-
-def seal_log(tiffin: Tiffin) -> None:
-    """A clock job: seal what is new. What does not fit is an alarm in the log, at every run."""
-    book = Book(tiffin.settings.seals)
-    try:
-        with tiffin.reads.connect() as connection:
-            seal_new(driver(connection), book, tiffin.clock.machine_now())
-    except (NotTheLog, UnreadableSeals) as error:
-        _log.critical("the log cannot be sealed", error=str(error))
 
 
 def seal_new(connection: Connection, book: Book, now: datetime) -> list[Seal]:

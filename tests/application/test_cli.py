@@ -1,6 +1,7 @@
 """The subcommands that operators type, on embedded engines in a folder of their own."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -10,6 +11,13 @@ from click.testing import CliRunner, Result
 from application import revision
 from application.cli.__main__ import SUBCOMMANDS, tiffin
 from application.engines import embedded
+from application.event_store import PostgresEventStore
+from application.memory_keys import MemoryKeys
+from application.reactions import follower
+from application.seals import sealer
+from application.seals.book import Book
+from application.settings import read_settings
+from tests.application.store_acts import join, store_settings
 
 
 @pytest.fixture
@@ -85,6 +93,33 @@ def test_doctor_names_the_server_that_does_not_answer_and_the_remedy(data: Path)
     assert seen.exit_code == 1
     assert "Start the server that DATABASE_URL names" in seen.output
     assert "Start the server that VALKEY_URL names" in seen.output
+
+
+def test_doctor_says_when_the_sealer_is_behind(data: Path) -> None:
+    with embedded.embedded(data) as addresses:
+        revision.upgrade(addresses.database_url)
+        store = PostgresEventStore(store_settings(addresses.database_url), MemoryKeys())
+        join(store)
+        store.close()
+        with psycopg.connect(addresses.database_url, autocommit=True) as connection:
+            connection.execute("SET session_replication_role = 'replica'")
+            ((recorded_at,),) = connection.execute("SELECT recorded_at FROM events").fetchall()
+
+            def seals(age: timedelta = timedelta()) -> str:
+                connection.execute("UPDATE events SET recorded_at = %s", (recorded_at - age,))
+                return run(data, "doctor").output.partition("seals: ")[2]
+
+            assert seals().startswith("up to event 0; unsealed until `tiffin follower` runs: 1\nNothing is wrong.")
+            connection.execute("SELECT pg_advisory_lock(%s)", (follower.LOCK,))
+            assert seals(-timedelta(hours=1)).startswith("up to event 0\n"), "young ones may wait"
+            late = seals(timedelta(hours=1))
+            assert late.startswith("unsealed events: 1, the oldest for 36")
+            assert "→ Look for" in late
+            connection.execute("UPDATE events SET recorded_at = %s", (recorded_at,))
+            sealer.seal_new(connection, Book(read_settings({"TIFFIN_DATA": str(data)}).seals), recorded_at)
+            assert seals().startswith("up to event 1\n")
+            connection.execute("UPDATE log_head SET position = 0")
+            assert seals().startswith("up to event 1, but the log ends at 0\n")
 
 
 def test_doctor_names_the_variable_that_cannot_be_used(data: Path) -> None:

@@ -11,6 +11,8 @@ from sqlalchemy import create_engine, text
 
 from application import metrics
 from application.ids import new_id
+from application.seals.book import Book
+from application.settings import SealSettings
 from domain.driver import events as driver
 from domain.order import events as order
 from projections import driver_board, generations, order_totals
@@ -29,6 +31,7 @@ from application import metrics
 metrics.driver_location_updates_total.inc({pings})
 metrics.http_request_duration_seconds.labels("POST", "/v1/orders", "201").observe(0.02)
 metrics.eta_accuracy_minutes.observe(-4)
+metrics.count_projected("tables", {{"inbox": 5, "order_details": {pings}}}, 0.002)
 """
 
 RENDERING = """
@@ -36,7 +39,9 @@ import sys
 from pathlib import Path
 from sqlalchemy import create_engine
 from application import metrics
-Path(sys.argv[2]).write_bytes(metrics.render(create_engine(sys.argv[1]))[0])
+from application.seals.book import Book
+from application.settings import SealSettings
+Path(sys.argv[2]).write_bytes(metrics.render(create_engine(sys.argv[1]), Book(SealSettings()))[0])
 """
 
 
@@ -72,10 +77,13 @@ def test_several_processes_are_summed_up_also_after_they_ended(tmp_path: Path) -
     assert found["driver_location_updates_total"] == 7
     assert found["http_request_duration_seconds_count{method=POST,route=/v1/orders,status_code=201}"] == 2
     assert found["eta_accuracy_minutes_bucket{le=-3.0}"] == 2
+    assert found["projection_events_total{projection=inbox}"] == 10
+    assert found["projection_events_total{projection=order_details}"] == 7
+    assert found["projection_batch_seconds_bucket{lane=tables,le=0.0025}"] == 2
     assert found["database_up"] == 0
 
 
-def test_the_database_counts_orders_drivers_lag_and_reactions(postgres_url: str) -> None:
+def test_the_database_counts_orders_drivers_lag_and_reactions(postgres_url: str, tmp_path: Path) -> None:
     history = History()
     history.tell(new_id(), *whole_order())
     history.tell(new_id(), placed(), order.Confirmed(prep_seconds=60))
@@ -99,7 +107,7 @@ def test_the_database_counts_orders_drivers_lag_and_reactions(postgres_url: str)
             )
         connection.commit()
     engine = create_engine(postgres_url.replace("postgresql://", "postgresql+psycopg://"))
-    body, media_type = metrics.render(engine)
+    body, media_type = metrics.render(engine, Book(SealSettings(folder=tmp_path)))
     engine.dispose()
     found = samples(body)
     assert media_type.startswith("text/plain")

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from projections import generations
 from projections.connections import open_engine
-from projections.lanes import Limits
+from projections.lanes import Limits, Observe, unobserved
 from projections.projection import Follower, Projection
 from projections.registry import PROJECTIONS
 from projections.runner import DEFAULT_LIMITS
@@ -42,9 +42,12 @@ def start(postgres_url: str) -> Start:
 
     @contextmanager
     def running(
-        projections: Sequence[Projection], followers: Sequence[Follower] = (), limits: Limits = DEFAULT_LIMITS
+        projections: Sequence[Projection],
+        followers: Sequence[Follower] = (),
+        limits: Limits = DEFAULT_LIMITS,
+        observe: Observe = unobserved,
     ) -> Iterator[Running]:
-        projector = Running(postgres_url, projections, followers, limits)
+        projector = Running(postgres_url, projections, followers, limits, observe)
         try:
             yield projector
         finally:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy import Connection, select
 
 from projections import positions, runner
-from projections.lanes import Limits
+from projections.lanes import Limits, Observe, unobserved
 from projections.positions import Progress
 from projections.projection import Follower, Projection
 from tests.projections.history import READER
@@ -19,13 +19,18 @@ class Running:
     """A projector in a thread."""
 
     def __init__(
-        self, url: str, projections: Sequence[Projection], followers: Sequence[Follower], limits: Limits
+        self,
+        url: str,
+        projections: Sequence[Projection],
+        followers: Sequence[Follower],
+        limits: Limits,
+        observe: Observe = unobserved,
     ) -> None:
         self.stopping, self.leads = threading.Event(), threading.Event()
         self.thread = threading.Thread(
             target=runner.run,
             args=(url, READER, projections, followers),
-            kwargs={"stopping": self.stopping, "on_lead": self.leads.set, "limits": limits},
+            kwargs={"stopping": self.stopping, "on_lead": self.leads.set, "limits": limits, "observe": observe},
         )
         self.thread.start()
 

@@ -1,6 +1,7 @@
 """The runner: one leads and one stands by, every event once, and one projection's trouble is its own."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import pytest
@@ -168,6 +169,34 @@ def test_a_laggard_catches_up_alone(start: Start, look: Connection, engine: Engi
             history.store(writer)
             reached(look, 273, "seen", "order_details", "order_timeline", "order_totals")
     assert seen(look) == list(range(1, 274))
+
+
+def test_every_event_is_counted_once_wherever_it_was_taken(
+    start: Start, look: Connection, engine: Engine, history: History
+) -> None:
+    follower = Remembering()
+    counted: Counter[str] = Counter()
+    lanes: set[str] = set()
+
+    def observe(lane: str, events: Mapping[str, int], seconds: float) -> None:
+        assert seconds > 0
+        lanes.add(lane)
+        counted.update(events)
+
+    fragile = Projection("seen", METADATA, Fragile(120), skips_failures=True)
+    with engine.connect() as writer:
+        for number in range(20):
+            history.tell(UUID(int=number), *whole_order())
+        history.store(writer)
+        with start([order_totals.PROJECTION], observe=observe):
+            reached(look, 260, "order_totals")
+        with start([fragile, order_totals.PROJECTION], [follower], Limits(batch=10, near=5), observe):
+            reached(look, 260, "seen")
+            history.tell(UUID(int=1_000), *whole_order())
+            history.store(writer)
+            reached(look, 273, "seen", "order_totals", "remembering")
+    assert counted == {"order_totals": 273, "seen": 272, "remembering": 273}, "but not what was skipped"
+    assert lanes == {"tables", "seen", "remembering"}
 
 
 def test_a_rebuild_takes_the_live_ones_place(start: Start, look: Connection, engine: Engine, history: History) -> None:
