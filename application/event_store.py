@@ -165,7 +165,7 @@ class LibraryStore:
         """Read the log in commit order: (position, event) with position > `after`, gap-free."""
         found = self._recorder.select_notifications(after, limit, inclusive_of_start=False)
         mapper = self._application.mapper
-        mapper.fetch_keys(found)
+        mapper.fetch_keys([one.state for one in found])
         return [(one.id, mapper.to_domain_event(one)) for one in found]
 
     def stream(self, stream_id: UUID, *, after_version: int = 0) -> Iterator[Recorded[Event]]:

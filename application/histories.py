@@ -38,7 +38,7 @@ class Histories(EventStore[UUID]):
         if gt is not None or desc or limit is not None:
             return super().get(originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
         history = self.recorder.select_history(originator_id, lte=lte, snapshot_topics=self._topics)
-        self._events.fetch_keys(history)
+        self._events.fetch_keys([one.state for one in history])
         return map(self.mapper.to_domain_event, history)
 
 

@@ -9,7 +9,7 @@ from eventsourcing.persistence import Mapper, MapperDeserialisationError, Stored
 
 from application.kinds import KINDS
 from application.store import Kind, Versioned
-from domain.encryption import PersonalData, Place, Undecipherable
+from domain.encryption import PersonalData, Undecipherable, place_of
 from domain.event import subject_of
 
 FOLDING = 2
@@ -51,7 +51,7 @@ class SnapshotMapper(Mapper[UUID]):
     def to_stored_event(self, domain_event: Snapshot[Any]) -> StoredEvent:  # type: ignore[override]  # ours only
         """Encode a state. Raises Refusal where it tells about somebody who was forgotten."""
         state, stream_id, version = domain_event.state, domain_event.originator_id, domain_event.originator_version
-        hidden = self._personal.hide(state, subject_of(state, stream_id), Place(stream_id, version))
+        hidden = self._personal.hide(state, subject_of(state, stream_id), place_of(stream_id, version))
         return StoredEvent(
             originator_id=stream_id,
             originator_version=version,
@@ -66,7 +66,7 @@ class SnapshotMapper(Mapper[UUID]):
             raise MapperDeserialisationError(f"{stored_event.topic} is a snapshot of another shape")
         stream_id, version = cast("UUID", stored_event.originator_id), stored_event.originator_version
         try:
-            state = self._personal.reveal(stored_event.state, Place(stream_id, version))
+            state = self._personal.reveal(stored_event.state, place_of(stream_id, version))
         except Undecipherable as error:
             raise MapperDeserialisationError(f"{stored_event.topic} {stream_id}/{version}: {error}") from error
         return Snapshot(originator_id=stream_id, originator_version=version, state=decode(state))

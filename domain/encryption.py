@@ -8,7 +8,7 @@ document cannot pass for one: its quotes are escaped. Once the key is destroyed 
 import binascii
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 import msgspec
@@ -94,15 +94,14 @@ class NoKeys:
         """Nothing to make."""
 
 
-class Place(NamedTuple):
-    """Where an encrypted value stands, and so stays: it cannot be moved into another event."""
+def place_of(stream_id: UUID, version: int) -> bytes:
+    """Where an encrypted value stands, and so stays: it cannot be moved into another event. 24 bytes."""
+    return stream_id.bytes + version.to_bytes(8)
 
-    stream_id: UUID
-    version: int
 
-    def pack(self) -> bytes:
-        """The stream's 16 bytes and the version's 8."""
-        return self.stream_id.bytes + self.version.to_bytes(8)
+def has_personal(document: bytes, start: int = 0) -> bool:
+    """Whether there is anything to reveal from `start` on."""
+    return document.find(_MARK, start) >= 0
 
 
 class PersonalData:
@@ -112,7 +111,7 @@ class PersonalData:
         """The keys are closed by who opened them."""
         self.keys = keys
 
-    def hide[S: msgspec.Struct](self, document: S, subject: UUID, place: Place) -> S:
+    def hide[S: msgspec.Struct](self, document: S, subject: UUID, place: bytes) -> S:
         """A copy to be encoded and nothing else: its personal values are encrypted JSON.
 
         Empty texts and what is not there stay as they are. Raises InvalidInput for a NUL character, Refusal for a
@@ -122,31 +121,28 @@ class PersonalData:
         if not places or not _holds(places, document):
             return document
         cipher = self.keys.for_writing(subject.bytes)
-        packed = place.pack()
 
         def encrypted(value: object) -> msgspec.Raw:
             if isinstance(value, str) and "\0" in value:
                 topic = getattr(document, "TOPIC", type(document).__name__)
                 raise InvalidInput("text", f"A text in {topic} holds a NUL character (U+0000); leave it out.")
-            sealed = subject.bytes + cipher.encrypt(_encode(value), packed)
+            sealed = subject.bytes + cipher.encrypt(_encode(value), place)
             text = binascii.b2a_base64(sealed, newline=False).decode("ascii")
             return msgspec.Raw(_encode(Encrypted(text, _KINDS[type(value)])))
 
         return cast("S", _hidden(places, document, encrypted))
 
-    def reveal(self, document: bytes, place: Place) -> bytes:
-        """The JSON with its personal values in the clear, or erased. Raises Undecipherable."""
-        first, *rest = document.split(_MARK)
-        if not rest:
-            return document
-        packed, parts = place.pack(), [first]
+    def reveal(self, document: bytes, place: bytes, start: int = 0) -> bytes:
+        """The JSON with its personal values from `start` on in the clear, or erased. Raises Undecipherable."""
+        first, *rest = document[start:].split(_MARK)
+        parts = [document[:start], first]
         for part in rest:
             text, _, after = part.partition(b'"')
             kind, _close, remainder = after.removeprefix(b',"kind":"').partition(b'"}')
             try:
                 sealed = binascii.a2b_base64(text)
                 cipher = self.keys.for_reading(sealed[:_ID_BYTES])
-                value = _ERASED[kind] if cipher is None else cipher.decrypt(sealed[_ID_BYTES:], packed)
+                value = _ERASED[kind] if cipher is None else cipher.decrypt(sealed[_ID_BYTES:], place)
             except (KeyError, ValueError) as error:
                 raise Undecipherable("a personal value was changed") from error
             parts += value, remainder
@@ -154,7 +150,7 @@ class PersonalData:
 
     def fetch(self, documents: Iterable[bytes]) -> None:
         """Have the keys of these documents at hand, with one question for all of them."""
-        subjects = {found for document in documents if _MARK in document for found in _SUBJECT.findall(document)}
+        subjects = {subject for document in documents for subject in _SUBJECT.findall(document)}
         if subjects:
             self.keys.fetch({binascii.a2b_base64(subject)[:_ID_BYTES] for subject in subjects})
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from domain import driver as _driver  # noqa: F401
 from domain import order as _order  # noqa: F401
 from domain import restaurant as _restaurant  # noqa: F401
-from domain.encryption import NoKeys, PersonalData, Place, Undecipherable
+from domain.encryption import NoKeys, PersonalData, Undecipherable, has_personal, place_of
 from domain.event import REGISTRY, Encrypted, Event, Meta, Recorded, subject_of
 from domain.personal import personal_places
 from domain.upcasters import UPCASTERS, Upcaster
@@ -26,7 +26,7 @@ _DATA = b',"data":'
 """Where the payload begins: no text before it can hold this, its quotes are escaped."""
 
 
-class Envelope[D](msgspec.Struct, frozen=True):
+class Envelope[D](msgspec.Struct, frozen=True, gc=False):
     """The stored document. `v` is the schema that `data` was written with."""
 
     v: int
@@ -34,6 +34,10 @@ class Envelope[D](msgspec.Struct, frozen=True):
     occurred_at: datetime
     meta: Meta
     data: D
+
+
+class _Unreadable(Exception):  # noqa: N818 - names the outcome
+    """Why a document is no event."""
 
 
 class JSONMapper(Mapper[UUID]):
@@ -65,9 +69,10 @@ class JSONMapper(Mapper[UUID]):
         self._encode = msgspec.json.Encoder().encode
         self._decoders: dict[str, msgspec.json.Decoder[Envelope[Event]]] = {}
 
-    def fetch_keys(self, stored_events: Iterable[StoredEvent]) -> None:
+    def fetch_keys(self, states: Iterable[bytes]) -> None:
         """Have the keys at hand that these events are read with: one question for all, not one for each."""
-        self._personal.fetch(one.state.partition(_DATA)[2] for one in stored_events)
+        starts = [(state, state.find(_DATA)) for state in states]
+        self._personal.fetch([state[start:] for state, start in starts if has_personal(state, start)])
 
     def subjects(self, recorded: Recorded[Event]) -> set[bytes]:
         """The keys that this event may be written with."""
@@ -82,7 +87,7 @@ class JSONMapper(Mapper[UUID]):
         """Encode a `Recorded` event. Raises Refusal where it tells about somebody who was forgotten."""
         recorded = cast("Recorded[Event]", domain_event)
         event, stream_id = recorded.event, recorded.originator_id
-        place = Place(stream_id, recorded.originator_version)
+        place = place_of(stream_id, recorded.originator_version)
         meta = self._personal.hide(recorded.meta, recorded.meta.actor_id or stream_id, place)
         hidden = self._personal.hide(event, subject_of(event, stream_id), place)
         document = Envelope(event.SCHEMA, recorded.event_id, recorded.occurred_at, meta, hidden)
@@ -95,24 +100,27 @@ class JSONMapper(Mapper[UUID]):
 
     def to_domain_event(self, stored_event: StoredEvent) -> Recorded[Event]:
         """Decode, upcasting what an older schema wrote. Raises MapperDeserialisationError, naming the event."""
-        decoder = self._decoders.get(stored_event.topic) or self._decoder(stored_event)
         stream_id = cast("UUID", stored_event.originator_id)
+        return self.read(stream_id, stored_event.originator_version, stored_event.topic, stored_event.state)
+
+    def read(self, stream_id: UUID, version: int, topic: str, state: bytes) -> Recorded[Event]:
+        """Decode, as `to_domain_event` does, from the columns themselves."""
         try:
-            head, mark, data = stored_event.state.partition(_DATA)
-            state = head + mark + self._personal.reveal(data, Place(stream_id, stored_event.originator_version))
-        except Undecipherable as error:
-            raise _unreadable(stored_event, str(error)) from error
-        try:
-            envelope = decoder.decode(state)
-            if envelope.v != envelope.data.SCHEMA:
-                envelope = self._upcast(stored_event, state)
-        except msgspec.ValidationError:
-            envelope = self._upcast(stored_event, state)
-        except msgspec.DecodeError as error:
-            raise _unreadable(stored_event, str(error)) from error
+            decoder = self._decoders.get(topic) or self._decoder(topic)
+            start = state.find(_DATA)
+            if has_personal(state, start):
+                state = self._personal.reveal(state, place_of(stream_id, version), start)
+            try:
+                envelope = decoder.decode(state)
+                if envelope.v != envelope.data.SCHEMA:
+                    envelope = self._upcast(topic, state)
+            except msgspec.ValidationError:
+                envelope = self._upcast(topic, state)
+        except (_Unreadable, Undecipherable, msgspec.DecodeError) as error:
+            raise MapperDeserialisationError(f"{topic} {stream_id}/{version}: {error}") from error
         return Recorded(
             originator_id=stream_id,
-            originator_version=stored_event.originator_version,
+            originator_version=version,
             event_id=envelope.event_id,
             occurred_at=envelope.occurred_at,
             meta=envelope.meta,
@@ -123,36 +131,30 @@ class JSONMapper(Mapper[UUID]):
         """The event with the address that its request came from in the clear. Raises Undecipherable."""
         if not isinstance(recorded.meta.ip, Encrypted):
             return recorded
-        place = Place(recorded.originator_id, recorded.originator_version)
+        place = place_of(recorded.originator_id, recorded.originator_version)
         ip = msgspec.json.decode(self._personal.reveal(self._encode(recorded.meta.ip), place), type=str)
         return replace(recorded, meta=replace(recorded.meta, ip=ip))
 
-    def _decoder(self, stored_event: StoredEvent) -> "msgspec.json.Decoder[Envelope[Event]]":
-        cls = self._registry.get(stored_event.topic)
+    def _decoder(self, topic: str) -> "msgspec.json.Decoder[Envelope[Event]]":
+        cls = self._registry.get(topic)
         if cls is None:
-            raise _unreadable(stored_event, "no such topic is known")
+            raise _Unreadable("no such topic is known")
         decoder = msgspec.json.Decoder(Envelope[cls])  # type: ignore[valid-type]  # the class is only known now
-        self._decoders[stored_event.topic] = decoder
+        self._decoders[topic] = decoder
         return decoder
 
-    def _upcast(self, stored_event: StoredEvent, state: bytes) -> Envelope[Event]:
+    def _upcast(self, topic: str, state: bytes) -> Envelope[Event]:
         """Read by way of plain data: an older schema, or a document that no schema explains."""
-        cls = self._registry[stored_event.topic]
+        cls = self._registry[topic]
         try:
             old = msgspec.json.decode(state, type=Envelope[dict[str, Any]])
             data = old.data
             for schema in range(old.v, cls.SCHEMA):
-                data = self._upcasters[stored_event.topic, schema](data)
+                data = self._upcasters[topic, schema](data)
             if old.v > cls.SCHEMA:
-                raise _unreadable(stored_event, f"schema {old.v} is newer than the {cls.SCHEMA} known here")
+                raise _Unreadable(f"schema {old.v} is newer than the {cls.SCHEMA} known here")
             return Envelope(cls.SCHEMA, old.event_id, old.occurred_at, old.meta, msgspec.convert(data, cls))
         except msgspec.ValidationError as error:
-            raise _unreadable(stored_event, str(error)) from error
+            raise _Unreadable(str(error)) from error
         except KeyError as error:
-            raise _unreadable(stored_event, f"upcasting failed for want of {error}") from error
-
-
-def _unreadable(stored_event: StoredEvent, why: str) -> MapperDeserialisationError:
-    return MapperDeserialisationError(
-        f"{stored_event.topic} {stored_event.originator_id}/{stored_event.originator_version}: {why}"
-    )
+            raise _Unreadable(f"upcasting failed for want of {error}") from error

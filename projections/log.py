@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
+from eventsourcing.persistence import MapperDeserialisationError
 
 from domain.event import Event, Recorded
 from domain.mapper import JSONMapper
@@ -27,7 +27,7 @@ FROM public.events WHERE position > %s ORDER BY position LIMIT %s
 """
 
 
-class Logged(msgspec.Struct, frozen=True, kw_only=True):
+class Logged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event of the log. `recorded_at` is machine time, `recorded.occurred_at` business time."""
 
     position: int
@@ -82,17 +82,16 @@ class LogReader:
             found = cursor.execute(_READ, (after, limit), prepare=True).fetchall()
             if found and self._flush:
                 cursor.execute(FLUSH, prepare=True)
-        rows = [(row[0], row[2], StoredEvent(row[3], row[4], row[1], row[5])) for row in found]
-        self._mapper.fetch_keys(stored for _, _, stored in rows)
+        self._mapper.fetch_keys([row[-1] for row in found])
         events: list[Logged] = []
-        for position, recorded_at, stored in rows:
+        for position, topic, recorded_at, stream_id, version, state in found:
             try:
-                recorded = self._mapper.to_domain_event(stored)
+                recorded = self._mapper.read(stream_id, version, topic, state)
             except MapperDeserialisationError as error:
                 if events:
                     break
                 raise Unreadable(after, str(error)) from error
-            events.append(Logged(position=position, topic=stored.topic, recorded_at=recorded_at, recorded=recorded))
+            events.append(Logged(position=position, topic=topic, recorded_at=recorded_at, recorded=recorded))
         return events
 
 

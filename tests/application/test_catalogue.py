@@ -8,7 +8,7 @@ import pytest
 
 from application.catalogue import breaks, catalogue, json_schema, markdown
 from application.memory_keys import MemoryKeys
-from domain.encryption import PersonalData, Place
+from domain.encryption import PersonalData, place_of
 from domain.event import REGISTRY
 from tests.domain.samples import MAPPER, SAMPLES, recorded
 
@@ -64,7 +64,7 @@ def test_what_is_stored_has_the_shape_that_the_catalogue_shows(event: Any) -> No
 
     one = recorded(event)
     stored = MAPPER.to_stored_event(one).state
-    clear = PersonalData(MemoryKeys()).reveal(stored, Place(one.originator_id, one.originator_version))
+    clear = PersonalData(MemoryKeys()).reveal(stored, place_of(one.originator_id, one.originator_version))
     jsonschema.validate(json.loads(clear)["data"], json_schema(type(event)))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from application.memory_keys import MemoryKeys
 from domain import order
-from domain.encryption import ERASED, ERASED_POSITION, NoKeys, PersonalData, Place, Undecipherable
+from domain.encryption import ERASED, ERASED_POSITION, NoKeys, PersonalData, Undecipherable, place_of
 from domain.errors import InvalidInput
 from domain.event import Event, PersonalText, Recorded
 from domain.mapper import JSONMapper
@@ -20,7 +20,7 @@ from tests.domain.order.histories import PLACED_EVENT
 from tests.domain.samples import MAPPER, META, recorded
 from tests.domain.scenario import NOON, STREAM
 
-ANA, HERE = UUID(int=0xA), Place(STREAM, 3)
+ANA, HERE = UUID(int=0xA), place_of(STREAM, 3)
 
 
 class Note(msgspec.Struct):

@@ -14,7 +14,7 @@ from application.seals.book import BOOK
 from application.settings import DatabaseSettings, Settings
 from application.store import Answer, Change
 from domain import order
-from domain.encryption import PersonalData, Place
+from domain.encryption import PersonalData, place_of
 from domain.event import Event, Meta, Role
 from domain.order.events import NoteAdded
 from migrations.encrypt_log import PUT_ASIDE, encrypt_log
@@ -37,7 +37,7 @@ def in_the_clear(url: str) -> UUID:
         connection.execute("ALTER TABLE events DISABLE TRIGGER events_append_only")
         head = verify([])
         for row in rows(connection):
-            state = personal.reveal(bytes(row.state), Place(row.originator_id, row.originator_version))
+            state = personal.reveal(bytes(row.state), place_of(row.originator_id, row.originator_version))
             head = link(head, row._replace(state=state))
             changes = (state, head, row.position)
             connection.execute("UPDATE events SET state = %s, hash = %s WHERE position = %s", changes)
