@@ -1,6 +1,6 @@
 """Reads what a dispute is told from: the order's events, the inboxes, the drivers' names, the last positions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -9,12 +9,11 @@ from sqlalchemy import Connection
 from application.bootstrap import Tiffin
 from application.disputes.course import Assignment, Course, course_of
 from application.disputes.explain import asked, explain
-from application.disputes.report import Dispute, Notification, Positions, Seen
-from domain.event import Event, Recorded
+from application.disputes.report import Dispute, Notification, Positions, Seen, Side
 from projections import driver_board, inbox
+from projections.inbox import Addressed
 
 NOT_KEPT = "No track of drivers' positions is kept, only where each driver on shift was last."
-MOST_SEEN = 1_000
 
 
 def gather(tiffin: Tiffin, connection: Connection, order_id: UUID, *, with_positions: bool) -> Dispute:
@@ -23,37 +22,35 @@ def gather(tiffin: Tiffin, connection: Connection, order_id: UUID, *, with_posit
     course = course_of(order_id, history)
     now = tiffin.clock.now()
     names = driver_board.names(connection, asked(history))
+    told = inbox.about(connection, order_id, [course.placed.customer_id, course.placed.restaurant_id, *asked(history)])
     return explain(
         order_id,
         history,
         as_of=now,
         region=tiffin.regions.get(course.placed.region),
         names=names,
-        notifications=_notifications(connection, order_id, course, history),
+        notifications=[_notification(course, names, one) for one in told],
         positions=_positions(tiffin, course, now) if with_positions else None,
     )
 
 
-def _notifications(
-    connection: Connection, order_id: UUID, course: Course, history: Sequence[Recorded[Event]]
-) -> list[Notification]:
+def _notification(course: Course, names: Mapping[UUID, str], entry: Addressed) -> Notification:
     placed = course.placed
-    drivers = asked(history)
-    kinds = dict.fromkeys(drivers, "driver") | {placed.customer_id: "customer", placed.restaurant_id: "restaurant"}
-    names = driver_board.names(connection, drivers)
-    names |= {placed.customer_id: placed.customer_name, placed.restaurant_id: placed.restaurant_name}
-    return [
-        Notification(
-            at=entry.occurred_at,
-            to=kinds[entry.subject_id],  # type: ignore[arg-type]  # one of its literals
-            subject_id=entry.subject_id,
-            name=names.get(entry.subject_id),
-            kind=entry.kind,
-            text=entry.text,
-            read=entry.read,
-        )
-        for entry in inbox.about(connection, order_id, list(kinds))
-    ]
+    to: Side = "driver"
+    name = names.get(entry.subject_id)
+    if entry.subject_id == placed.customer_id:
+        to, name = "customer", placed.customer_name
+    elif entry.subject_id == placed.restaurant_id:
+        to, name = "restaurant", placed.restaurant_name
+    return Notification(
+        at=entry.occurred_at,
+        to=to,
+        subject_id=entry.subject_id,
+        name=name,
+        kind=entry.kind,
+        text=entry.text,
+        read=entry.read,
+    )
 
 
 def _positions(tiffin: Tiffin, course: Course, now: datetime) -> Positions:

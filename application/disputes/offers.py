@@ -60,7 +60,9 @@ class Search:
                 told = self._nobody(event)
                 self._round(ended_at=at, outcome="nobody", retry_at=event.retry_at, told=told)
             case events.Cancelled() if self.rounds and self.rounds[-1].outcome == "searching":
-                self._round(ended_at=at, outcome="over", told="The order was cancelled before a driver was found.")
+                self._round(
+                    ended_at=at, outcome="over", told="The order was cancelled while a driver was searched for."
+                )
 
     def _offered(self, event: events.DriverOffered, at: datetime) -> None:
         number = self.rounds[-1].number if self.rounds else 1

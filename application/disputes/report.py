@@ -238,11 +238,14 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
     """The customer pays what is owed and nothing is held any more."""
 
 
+type Side = Literal["customer", "restaurant", "driver"]
+
+
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """A message in somebody's inbox, and whether it is marked as read."""
 
     at: datetime
-    to: Literal["customer", "restaurant", "driver"]
+    to: Side
     subject_id: UUID
     name: str | None
     kind: str
