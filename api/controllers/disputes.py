@@ -69,7 +69,10 @@ class Disputes(Controller):
         order_id: FromPath[UUID],
         positions: FromQuery[bool] = False,  # noqa: FBT002 - a query parameter
     ) -> Response[str]:
-        """To read on any screen and to print; times are the region's. It loads nothing and runs no scripts."""
+        """To read on any screen and to print; times are the region's. It loads nothing and runs no scripts.
+
+        It wants the session's bearer token as every call does: fetch it, save it, open it.
+        """
         told = page(_told(request, order_id, with_positions=positions))
         return Response(told, media_type=HTML, headers=HEADERS)
 

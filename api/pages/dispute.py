@@ -14,6 +14,9 @@ from application.disputes.report import Party
 WIDTHS = {"narrow": 330.0, "middle": 620.0, "wide": 1000.0}
 """The axis is drawn three times, in the style sheet's units; one of them is shown."""
 
+WORTH_SECONDS = 30.0
+"""What a phase has to be late or early by to be mentioned beside the account."""
+
 
 def page(dispute: Dispute) -> str:
     """Make the page of a dispute."""
@@ -144,7 +147,7 @@ def _phases(dispute: Dispute) -> Iterator[Inside]:
     early = [
         f"{LANES[phase.kind].lower()} {late(phase.late_seconds)}"
         for phase in dispute.phases
-        if phase.late_seconds is not None and round(phase.late_seconds) and phase.ended_at is not None
+        if phase.late_seconds is not None and abs(phase.late_seconds) >= WORTH_SECONDS and phase.ended_at is not None
     ]
     if early:
         yield f"Each phase against its own promise: {', '.join(early)}. "

@@ -7,7 +7,7 @@ from api.pages.markup import Inside, Markup, element, joined
 from api.pages.tables import Column, pairs, section, table
 from api.pages.words import Clock, amount, distance, duration, late, signed
 from application.disputes import Dispute
-from application.disputes.report import Channel, Measure, Offered, PhaseKind, Step
+from application.disputes.report import Channel, Measure, Offered, PhaseKind, ToldStep
 
 CHANNELS = {
     Channel.BROWSER: "browser",
@@ -198,11 +198,11 @@ def _measure(measure: Measure) -> Markup:
     )
 
 
-def _who(step: Step) -> str:
+def _who(step: ToldStep) -> str:
     return f"{step.actor_type}" + (f" {step.actor_name}" if step.actor_name else "")
 
 
-def _by(step: Step) -> Iterator[Markup]:
+def _by(step: ToldStep) -> Iterator[Markup]:
     answered = f" to step {step.answers_version}" if step.answers_version else ""
     how = f"{CHANNELS[step.channel]}{answered}" + (f", {step.ip}" if step.ip else "")
     if step.actor_type != "system":

@@ -5,7 +5,8 @@ Late is who broke a word of their own, and only as far as the order waited for i
 - **restaurant**: `ready_at - (confirmed_at + prep_seconds)` where that is positive, `prep_seconds` as the restaurant
   announced it when it confirmed (`preparation`).
 - **platform**: once the food was ready, the time without a driver (`search`), and the time in which the driver who was
-  found could not have been there yet, up to assigned_at + the offer's travel_seconds (`approach_allowed`).
+  found could not have been there yet, up to assigned_at + the offer's travel_seconds (`approach_allowed`). So too
+  after a driver lost the order: why he did stands in the step, and whose time that was is for support to say.
 - **driver**: once the food was ready, the time between that moment and arriving, or losing the order
   (`approach`); and how much longer than the estimate at pick-up, and 2 min drop-off, the drive took (`drive`).
 
@@ -68,7 +69,7 @@ def lateness_of(course: Course, promise: Promise, as_of: datetime) -> Lateness:
     if course.delivered is not None:
         total = (course.delivered.at - promised_at).total_seconds()
         remainder = sum(share.seconds for share in shares if share.party is None)
-        unexplained = round(total - sum(late.values()) - remainder, 1)
+        unexplained = round(total - sum(late.values()) - remainder, 1) + 0.0  # no -0.0
     return Lateness(
         promised_at=promised_at,
         total_seconds=total,

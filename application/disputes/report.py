@@ -113,7 +113,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     late_seconds: float | None
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class ToldStep(msgspec.Struct, frozen=True, kw_only=True):
     """One event: what, who, by which way and from where, how long after the step before, and against what promise."""
 
     version: int
@@ -305,4 +305,4 @@ class Dispute(msgspec.Struct, frozen=True, kw_only=True):
     notifications: tuple[Notification, ...]
     positions: Positions | None
     """None unless asked for."""
-    steps: tuple[Step, ...]
+    steps: tuple[ToldStep, ...]

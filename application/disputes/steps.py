@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from application.disputes.course import Course
-from application.disputes.report import Channel, Measure, Offered, Phase, Step
+from application.disputes.report import Channel, Measure, Offered, Phase, ToldStep
 from domain.event import Event, Meta, Recorded, Role
 from domain.order import events
 from domain.order.state import DispatchStatus, Status
@@ -20,7 +20,7 @@ def steps_of(
     phases: Sequence[Phase],
     offers: Sequence[Offered],
     names: Mapping[UUID, str],
-) -> Iterator[Step]:
+) -> Iterator[ToldStep]:
     """Tell an order's events, oldest first. `names` are those of the people on the order."""
     versions = {recorded.event_id: recorded.originator_version for recorded in history}
     status, dispatch = Status.PLACED, DispatchStatus.IDLE
@@ -28,7 +28,7 @@ def steps_of(
     for recorded in history:
         meta, event = recorded.meta, recorded.event
         status, dispatch = STATUS.get(type(event), status), DISPATCH.get(type(event), dispatch)
-        yield Step(
+        yield ToldStep(
             version=recorded.originator_version,
             event_id=recorded.event_id,
             topic=event.TOPIC,
