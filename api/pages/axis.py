@@ -6,6 +6,7 @@ Labels never meet: each lane, offer and arrival has rows of its own, and what st
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from unicodedata import east_asian_width
 
 from api.pages.markup import Markup, element, joined
 from api.pages.words import Clock, duration, late
@@ -90,7 +91,7 @@ class Axis:
 
     def _head(self, text: str, at: datetime, kind: str) -> Markup:
         self.y += ROW
-        half = len(text) * BOLD_LETTER / 2
+        half = _wide(text, BOLD_LETTER) / 2
         x = min(max(self.x(at), half + EDGE), self.width - half - EDGE)
         return element("text", text, x=x, y=self.y - 5, text_anchor="middle", class_=f"head {kind}")
 
@@ -150,7 +151,7 @@ class Axis:
     def _fitting(self, kind: PhaseKind, phases: Sequence[Phase], name: str | None) -> str:
         """With the driver's name where there is room for all of it; the lane's title has it anyway."""
         whole = _lane_label(kind, phases, name)
-        return whole if len(whole) * BOLD_LETTER < self.width else _lane_label(kind, phases, None)
+        return whole if _wide(whole, BOLD_LETTER) < self.width else _lane_label(kind, phases, None)
 
     def _bars(self, phase: Phase) -> Iterator[Markup]:
         """The promise thin above the fact, whose part beyond the promise is full."""
@@ -181,7 +182,7 @@ class Axis:
                 _mark(offer, self.x(end), self.y),
             ]
             name = offer.driver_name or "Driver"
-            short = name if len(name) * LETTER < self.width / 2 else name.partition(" ")[0]
+            short = name if _wide(name) < self.width / 2 else name.partition(" ")[0]
             label = f"{short} {_answer(offer)}"
             right = max(self.x(end) + 7, self.x(offer.expires_at))
             yield self._marked(drawn, label, self.x(offer.offered_at), right, f"offer {offer.answer}")
@@ -208,7 +209,7 @@ class Axis:
 
     def _marked(self, drawn: Sequence[Markup], label: str, left: float, right: float, kind: str) -> Markup:
         """Marks with their label: to the right, else to the left, else in a row of its own below."""
-        wide = len(label) * LETTER
+        wide = _wide(label)
         if right + 8 + wide < self.width:
             text = element("text", label, x=right + 8, y=self.y + 4)
         elif left - 8 - wide > 0:
@@ -239,9 +240,19 @@ def _span(dispute: Dispute) -> tuple[datetime, datetime]:
     return dispute.placed_at, last + (last - dispute.placed_at) * 0.02
 
 
+def _wide(text: str, letter: float = LETTER) -> float:
+    """How much room a text takes; letters of East Asia, and emoji, are twice as wide."""
+    return letter * sum(2 if east_asian_width(one) in "WF" else 1 for one in text)
+
+
 def _cut(text: str, width: float, letter: float = LETTER) -> str:
-    most = int((width - 2 * EDGE) / letter)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """As much of a text as there is room for."""
+    room = width - 2 * EDGE
+    if _wide(text, letter) <= room:
+        return text
+    while text and _wide(text, letter) > room - letter:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def _lane_label(kind: PhaseKind, phases: Sequence[Phase], name: str | None) -> str:

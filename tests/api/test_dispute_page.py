@@ -23,6 +23,8 @@ from tests.domain.order.histories import ANNA, BRUNO
 
 LONG = "Maria Antónia Gonçalves de Albuquerque e Castro Vasconcelos"
 
+FAR = "阿爾布克爾克・瑪麗亞・安東尼婭 🛵 ماريا"
+
 
 def crowded() -> Dispute:
     """Twenty offers and thirty arrivals told, long names, and cancelled after all."""
@@ -44,7 +46,7 @@ def endless() -> Dispute:
     story = Story().at(1, order.Confirmed(prep_seconds=900)).at(2, order.ReadyForPickup())
     for number, driver_id in enumerate((ANNA, BRUNO, ANNA)):
         now = 600.0 * (number + 1)
-        story.at(now, offer(number, driver_id, story, now, sequence=1), assigned(number, driver_id, LONG))
+        story.at(now, offer(number, driver_id, story, now, sequence=1), assigned(number, driver_id, FAR))
         story.at(now + 300, order.DriverUnassigned(driver_id=driver_id, reason="silent"))
     return story.explained(4_000)
 
