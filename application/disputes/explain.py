@@ -27,7 +27,7 @@ def explain(
     notifications: Sequence[Notification] = (),
     positions: Positions | None = None,
 ) -> Dispute:
-    """Explain an order from its whole history as of a moment.
+    """Explain an order from its whole history, as `EventStore.stream` reads it with addresses, as of a moment.
 
     `names` are those of drivers that the events do not name; `region` is none where it is not known any more.
     Raises NotFound for a stream that is no order's.

@@ -38,7 +38,7 @@ def steps_of(
             actor_id=meta.actor_id,
             actor_name=names.get(meta.actor_id) if meta.actor_id else None,
             channel=channel_of(meta),
-            ip=meta.ip,
+            ip=meta.ip if isinstance(meta.ip, str) else None,
             user_agent=meta.user_agent,
             request_id=meta.request_id,
             correlation_id=meta.correlation_id,
