@@ -62,6 +62,7 @@ def query(
     reads: Collection[str] = (),
     body: Any = None,  # noqa: ANN401 - a JSON-able example
     answer: Any,  # noqa: ANN401 - a JSON-able example
+    answer_type: str = "application/json",
     problems: Collection[int] = (),
 ) -> Declare:
     """A look at read models, in a thread or by a coroutine. A Tiffin-Position header waits for those in `reads`."""
@@ -71,8 +72,13 @@ def query(
         operation_id=id,
         summary=summary,
         status_code=200,
+        media_type=answer_type,
         before_request=_reading(roles, tuple(reads)),
-        opt={DESCRIPTION: Description(roles=roles, waits=True, body=body, answer=answer, problems=problems)},
+        opt={
+            DESCRIPTION: Description(
+                roles=roles, waits=True, body=body, answer=answer, answer_type=answer_type, problems=problems
+            )
+        },
     )
 
 

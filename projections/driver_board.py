@@ -1,7 +1,7 @@
 """Drivers on duty and what matching weighs: shift, load, experience, answers to offers."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -108,6 +108,12 @@ def get(c: Connection, driver_id: UUID, *, day_start: datetime) -> DriverOnBoard
     """One driver; `day_start` is when today began in the driver's region."""
     row = c.execute(_board(day_start).where(DRIVERS.c.driver_id == driver_id)).mappings().one_or_none()
     return None if row is None else shown(DriverOnBoard, row)
+
+
+def names(c: Connection, driver_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Drivers' names; an unknown driver is left out."""
+    query = select(DRIVERS.c.driver_id, DRIVERS.c.name).where(DRIVERS.c.driver_id.in_(driver_ids))
+    return {row.driver_id: row.name for row in c.execute(query)}
 
 
 def in_region(c: Connection, region: str, *, day_start: datetime, on_shift_only: bool = True) -> list[DriverOnBoard]:

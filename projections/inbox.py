@@ -53,6 +53,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     read: bool
 
 
+class Addressed(Entry, frozen=True, kw_only=True):
+    """One message and who got it."""
+
+    subject_id: UUID
+
+
 def entries(c: Connection, subject_id: UUID, *, before: str | None = None, limit: int = 20) -> Page[Entry]:
     """A page of the subject's messages, newest first."""
     read_to = _read_to(c, subject_id)
@@ -70,6 +76,24 @@ def unread(c: Connection, subject_id: UUID) -> int:
         ENTRIES.c.subject_id == subject_id, ENTRIES.c.position > _read_to(c, subject_id)
     )
     return len(c.execute(query.limit(1_000)).all())
+
+
+def about(c: Connection, order_id: UUID, subject_ids: Sequence[UUID]) -> list[Addressed]:
+    """All that these subjects were told about an order, oldest first."""
+    found = c.execute(_ABOUT, {"order_id": order_id, "subject_ids": list(subject_ids)})
+    return [shown(Addressed, row) for row in found.mappings()]
+
+
+# The key is subject and position: an order's positions are found in the log, so that no inbox is read from end to end.
+_ABOUT = sql("""
+SELECT e.subject_id, e.position, e.kind, e.order_id, e.text, e.link, e.occurred_at,
+    e.position <= coalesce(m.position, 0) AS read
+FROM public.events l
+JOIN inbox.entries e ON e.position = l.position AND e.subject_id = ANY(:subject_ids)
+LEFT JOIN public.inbox_read_marks m ON m.subject_id = e.subject_id
+WHERE l.originator_id = :order_id AND e.order_id = :order_id
+ORDER BY e.position, e.subject_id
+""")
 
 
 def _read_to(c: Connection, subject_id: UUID) -> int:

@@ -3,6 +3,7 @@
 from api.controllers.accounts import Accounts
 from api.controllers.auditor import Auditor
 from api.controllers.customer import Customer
+from api.controllers.disputes import Disputes
 from api.controllers.docs import Docs
 from api.controllers.driver import Driver
 from api.controllers.health import Health
@@ -12,4 +13,18 @@ from api.controllers.restaurant import Kitchen, Menu
 from api.controllers.streams import Streams
 from api.controllers.support import Support
 
-CONTROLLERS = [Accounts, Customer, Kitchen, Menu, Driver, InboxOf, Support, Auditor, Streams, Ops, Health, Docs]
+CONTROLLERS = [
+    Accounts,
+    Customer,
+    Kitchen,
+    Menu,
+    Driver,
+    InboxOf,
+    Support,
+    Disputes,
+    Auditor,
+    Streams,
+    Ops,
+    Health,
+    Docs,
+]

@@ -1,10 +1,12 @@
 """Support finds an order, sees everything that happened to it, and puts it right."""
 
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, delete
 from litestar.params import FromPath, FromQuery, JSONBody
+from msgspec import Meta
 
 from api import examples
 from api.bodies.support import Note, Reason, StaffCancellation
@@ -21,6 +23,8 @@ from projections import order_details, order_lists, order_timeline
 from projections.order_details import OrderDetails
 from projections.order_lists import OrderSummary
 from projections.paging import Page
+
+type Minutes = Annotated[int, Meta(ge=1, le=10_000)]
 
 
 class Support(Controller):
@@ -46,6 +50,7 @@ class Support(Controller):
         driver_id: FromQuery[UUID | None] = None,
         placed_from: FromQuery[Time | None] = None,
         placed_to: FromQuery[Time | None] = None,
+        late_minutes: FromQuery[Minutes | None] = None,
         phone: FromQuery[Phone | None] = None,
         q: FromQuery[Search | None] = None,
         limit: FromQuery[Limit] = 20,
@@ -53,7 +58,8 @@ class Support(Controller):
     ) -> Page[OrderSummary]:
         """Newest first. `q` is an order's id, or beginnings of words in the customer's and the restaurant's names.
 
-        `phone` is anybody's on the order, compared by its last nine digits.
+        `phone` is anybody's on the order, compared by its last nine digits. `late_minutes` finds what was delivered at
+        least that long after it was promised.
         """
         request.note_access()
         parties = request.services.accounts.subjects_by_phone(phone) if phone is not None else None
@@ -67,6 +73,7 @@ class Support(Controller):
                 parties=parties,
                 placed_from=moment("placed_from", placed_from),
                 placed_to=moment("placed_to", placed_to),
+                late_minutes=late_minutes,
                 text=q,
                 before=cursor,
                 limit=limit,

@@ -1,7 +1,7 @@
 """Pages of orders, newest first, and what stands beside them."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal_column, or_, select, tuple_
@@ -53,13 +53,15 @@ def search(
     parties: Collection[UUID] | None = None,
     placed_from: datetime | None = None,
     placed_to: datetime | None = None,
+    late_minutes: int | None = None,
     text: str | None = None,
     before: str | None = None,
     limit: int = 20,
 ) -> Page[OrderSummary]:
     """Support's search, newest first. One of the `parties` is on one of the order's three sides.
 
-    `text` is an order's id, or beginnings of words in the two names.
+    `text` is an order's id, or beginnings of words in the two names; `late_minutes` how long after the promise it was
+    delivered, at least.
     """
     keys = {"customer_id": customer_id, "restaurant_id": restaurant_id, "driver_id": driver_id}
     wanted = [ORDERS.c[name] == key for name, key in keys.items() if key is not None]
@@ -67,6 +69,10 @@ def search(
         wanted.append(or_(*(ORDERS.c[name].in_(parties) for name in keys)))
     if placed_to is not None:
         wanted.append(ORDERS.c.placed_at < placed_to)
+    if late_minutes is not None:
+        # Both, because the index of late orders is found by the first.
+        wanted.append(ORDERS.c.delivered_at > ORDERS.c.promised_at)
+        wanted.append(ORDERS.c.delivered_at >= ORDERS.c.promised_at + timedelta(minutes=late_minutes))
     if text is not None and text.strip():
         wanted.append(_mentions(text))
     return _page(c, wanted, status=status, placed_from=placed_from, before=before, limit=limit)

@@ -59,6 +59,9 @@ Index("by_restaurant", ORDERS.c.restaurant_id, ORDERS.c.placed_at, ORDERS.c.orde
 Index("by_restaurant_open", ORDERS.c.restaurant_id, ORDERS.c.placed_at, postgresql_where=ORDERS.c.open)
 Index("by_driver", ORDERS.c.driver_id, ORDERS.c.placed_at, postgresql_where=ORDERS.c.driver_id.is_not(None))
 Index("by_time", ORDERS.c.placed_at, ORDERS.c.order_id)
+Index(
+    "by_time_late", ORDERS.c.placed_at, ORDERS.c.order_id, postgresql_where=ORDERS.c.delivered_at > ORDERS.c.promised_at
+)
 WORDS = func.to_tsvector(literal_column("'simple'"), ORDERS.c.customer_name + " " + ORDERS.c.restaurant_name)
 Index("by_words", WORDS, postgresql_using="gin")
 

@@ -102,3 +102,25 @@ def test_the_inbox_comes_in_pages_and_knows_what_was_read(connection: Connection
         pages.append([entry.read for entry in page.items])
         cursor = page.next_cursor
     assert (pages, cursor) == ([[False, False, True, True], [True, True]], None)
+
+
+def test_support_reads_what_everybody_was_told_of_one_order(connection: Connection, history: History) -> None:
+    history.tell(ORDER, placed(), offered(STRANGER), order.OfferExpired(offer_id=OFFER, driver_id=STRANGER))
+    history.tell(UUID(int=101), *whole_order())
+    history.tell(ORDER, offered(), assigned())
+    history.fold(connection, PROJECTION)
+    connection.commit()
+    history.store(connection)
+    connection.execute(
+        text("INSERT INTO inbox_read_marks (subject_id, position) VALUES (:subject, 1)"), {"subject": CUSTOMER}
+    )
+    told = inbox.about(connection, ORDER, [CUSTOMER, RESTAURANT, DRIVER, STRANGER])
+    assert [(entry.subject_id, entry.kind, entry.read) for entry in told] == [
+        (CUSTOMER, "order_placed", True),
+        (RESTAURANT, "order_received", False),
+        (STRANGER, "delivery_offered", False),
+        (STRANGER, "offer_expired", False),
+        (DRIVER, "delivery_offered", False),
+        (CUSTOMER, "driver_assigned", False),
+    ]
+    assert inbox.about(connection, ORDER, []) == []

@@ -168,6 +168,20 @@ def test_support_searches_by_everything(connection: Connection, history: History
     }
 
 
+def test_support_searches_by_how_late_it_came(connection: Connection, history: History) -> None:
+    for number, late_seconds in ((100, 110), (101, 60), (102, 59), (103, 0), (104, -900)):
+        history.now = NOON
+        # All are delivered 110 seconds after NOON.
+        promised_at = NOON + timedelta(seconds=110 - late_seconds)
+        history.tell(UUID(int=number), *(placed(promised_at=promised_at), *whole_order()[1:]))
+    history.now = NOON
+    history.tell(UUID(int=105), placed(promised_at=NOON - timedelta(hours=1)))
+    history.fold(connection, PROJECTION)
+    assert ids(order_lists.search(connection, late_minutes=1)) == [101, 100]
+    assert ids(order_lists.search(connection, late_minutes=2)) == []
+    assert ids(order_lists.search(connection, late_minutes=1, customer_id=STRANGER)) == []
+
+
 def test_a_driver_sees_an_offer_while_it_stands(connection: Connection, history: History) -> None:
     history.tell(UUID(int=100), placed(), order.Confirmed(prep_seconds=900), offered())
     history.fold(connection, PROJECTION)

@@ -1,0 +1,9 @@
+"""Disputes: all that is known of one order, put so that one look answers who was late, by how much, and why.
+
+`explain` is pure: an order's events in, a `Dispute` out. `gather` reads what it needs. May import what `application`
+may.
+"""
+
+from application.disputes.explain import explain as explain
+from application.disputes.gather import gather as gather
+from application.disputes.report import Dispute as Dispute
