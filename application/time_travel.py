@@ -5,19 +5,27 @@ Read from the log through the code of today; reading changes nothing and sets no
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
 from application.kinds import KINDS
-from application.store import EventStore, Kind
+from application.store import Kind
 from domain.errors import InvalidInput, NotFound
 from domain.event import Event, Recorded
 
 MOST_STEPS = 100_000
 """No stream is this long; a bound all the same."""
+
+
+class Streams(Protocol):
+    """Whatever has streams: the event store, or a bundle."""
+
+    def stream(self, stream_id: UUID) -> Iterator[Recorded[Event]]:
+        """One stream's events in order; none for an unknown one."""
+        ...
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +55,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     changes: Sequence[Difference]
 
 
-def moment(store: EventStore, stream_id: UUID, *, version: int | None = None, at: datetime | None = None) -> Moment:
+def moment(store: Streams, stream_id: UUID, *, version: int | None = None, at: datetime | None = None) -> Moment:
     """The stream at a version, or after everything that happened until `at`; as it is now without either.
 
     Raises NotFound for an unknown stream, InvalidInput for a moment that it does not have.
@@ -75,7 +83,7 @@ def moment(store: EventStore, stream_id: UUID, *, version: int | None = None, at
     )
 
 
-def steps(store: EventStore, stream_id: UUID) -> Iterator[Step]:
+def steps(store: Streams, stream_id: UUID) -> Iterator[Step]:
     """Every event of a stream with what it changed. Raises NotFound."""
     for recorded, kind, before, after in _history(store, stream_id):
         changes = differences({} if before is None else fields(before), fields(after))
@@ -106,7 +114,7 @@ def fields(state: Any) -> dict[str, Any]:  # noqa: ANN401 - an aggregate's state
     return found
 
 
-def _history(store: EventStore, stream_id: UUID) -> Iterator[tuple[Recorded[Event], str, Any, Any]]:
+def _history(store: Streams, stream_id: UUID) -> Iterator[tuple[Recorded[Event], str, Any, Any]]:
     """Event, kind, state before and state after, one event after the other."""
     state: Any = None
     kind: Kind[Any] | None = None

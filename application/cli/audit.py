@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 
 from application import time_travel
+from application.bundle import Bundle, NotReplayable
 from application.catalogue import catalogue
 from application.clocks import MachineClock
 from application.engines.embedded import resolved
@@ -121,10 +122,18 @@ def export(folder: Path, first: int, last: int | None) -> None:
 @command.command(name="replay")
 @click.option("--stream", "stream_id", type=click.UUID, help="Step through one stream: each event and what it changed.")
 @click.option("--all", "everything", is_flag=True, help="Fold the whole log anew and compare with the read models.")
-def replay(stream_id: UUID | None, *, everything: bool) -> None:
+@click.option(
+    "--bundle",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Fold an export bundle, or one --stream of it; needs no database.",
+)
+def replay(stream_id: UUID | None, bundle: Path | None, *, everything: bool) -> None:
     """Read the log through the code of today. Sets nothing going; exit 1 when a read model shows something else."""
-    if (stream_id is None) == (not everything):
-        raise click.UsageError("Say either --stream ID or --all.")
+    if everything == (stream_id is not None or bundle is not None):
+        raise click.UsageError("Say either --stream ID or --all, or name a --bundle.")
+    if bundle is not None:
+        _replay_bundle(Bundle(bundle), stream_id)
+        return
     with resolved(read_settings()) as settings:
         if stream_id is not None:
             _step_through(settings, stream_id)
@@ -132,13 +141,27 @@ def replay(stream_id: UUID | None, *, everything: bool) -> None:
             raise SystemExit(1)
 
 
+def _replay_bundle(bundle: Bundle, stream_id: UUID | None) -> None:
+    try:
+        if stream_id is None:
+            click.echo(msgspec.json.format(msgspec.json.encode(bundle.replay())).decode())
+        else:
+            _walk(bundle, stream_id)
+    except (exports.NotExportable, NotReplayable) as error:
+        raise click.ClickException(f"{error}.") from None
+
+
 def _step_through(settings: Settings, stream_id: UUID) -> None:
     with open_keys(settings) as keys, closing(PostgresEventStore(settings.database, keys)) as store:
-        try:
-            for step in time_travel.steps(store, stream_id):
-                _tell(step)
-        except NotFound as error:
-            raise click.ClickException(str(error)) from None
+        _walk(store, stream_id)
+
+
+def _walk(streams: time_travel.Streams, stream_id: UUID) -> None:
+    try:
+        for step in time_travel.steps(streams, stream_id):
+            _tell(step)
+    except NotFound as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _tell(step: time_travel.Step) -> None:

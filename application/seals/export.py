@@ -129,15 +129,25 @@ def export(
 
 
 def events(folder: Path) -> Iterator[ExportedEvent]:
-    """The events of a bundle. Raises NotExportable where it is no bundle."""
+    """The events of a bundle. Raises NotExportable where it is none, or not whole."""
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.MsgspecError) as error:
         raise NotExportable(f"{folder} holds no bundle: {error}") from error
     decode = msgspec.json.Decoder(ExportedEvent).decode
     for part in manifest.parts:
-        for line in zstd.decompress((folder / part.file).read_bytes()).splitlines():
+        for line in zstd.decompress(_whole(folder, part)).splitlines():
             yield decode(line)
+
+
+def _whole(folder: Path, part: Part) -> bytes:
+    try:
+        data = (folder / part.file).read_bytes()
+    except OSError as error:
+        raise NotExportable(f"{folder} is no whole bundle: {part.file} cannot be read ({error.strerror})") from error
+    if sha256(data).hexdigest() != part.sha256:
+        raise NotExportable(f"{part.file} is not the file that was exported: fetch the bundle again")
+    return data
 
 
 def _lines(connection: Connection, low: int, high: int) -> bytes:

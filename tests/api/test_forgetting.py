@@ -13,6 +13,7 @@ from litestar.testing import TestClient
 
 from api.app import Api
 from application import forgetting
+from application.bundle import Bundle
 from application.commands import CapturePayment, CompleteOrder, MatchOrder
 from application.commands.orders import AddNote
 from application.context import Context
@@ -179,6 +180,9 @@ def test_nothing_of_a_forgotten_person_is_left(
     exported = "".join(map(repr, export.events(tmp_path / "bundle")))
     assert "order.placed" in exported
     assert not any(word in exported for word in OF_CUSTOMER)
+    replayed = Bundle(tmp_path / "bundle").replay()
+    assert (replayed.orders, replayed.payments) == ({"completed": 1}, {"captured": 1})
+    assert replayed.charged_minor == {"EUR": details["price"]["total_minor"]}, "money remains"
 
     seen = lived.staff.show(f"/v1/support/orders/{lived.order}")
     assert (seen["customer_name"], seen["dropoff"]["address"], seen["lines"][0]["notes"]) == ("erased",) * 3

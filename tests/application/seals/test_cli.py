@@ -12,13 +12,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from application import revision
+from application.bundle import Bundle
 from application.cli.__main__ import tiffin
 from application.engines import embedded, postgres
 from application.event_store import PostgresEventStore
+from application.ids import new_id
 from application.memory_keys import MemoryKeys
 from application.seals import sealer
 from application.seals.book import Book
+from application.seals.export import events, export
 from application.settings import read_settings
+from application.store_connections import Connection
 from tests.application.seals.conftest import ROOT, append
 from tests.application.store_acts import store_settings
 
@@ -102,3 +106,54 @@ def test_a_stranger_verifies_an_export(data: Path, tmp_path: Path) -> None:
     refused = verify("00" * 32)
     assert refused.returncode == 1
     assert "not signed by a key you trust" in refused.stdout
+
+
+def test_a_bundle_is_replayed_without_a_database(data: Path, tmp_path: Path) -> None:
+    folder, nowhere = tmp_path / "bundle", tmp_path / "nowhere"
+    assert run(data, "export", str(folder)).exit_code == 0
+    done = run(nowhere, "replay", "--bundle", str(folder))
+    assert done.exit_code == 0, done.output
+    replayed = json.loads(done.output)
+    assert (replayed["events"], replayed["streams"], replayed["older"]) == (40, {"driver": 4}, 0)
+    stream = next(events(folder)).stream_id
+    steps = run(nowhere, "replay", "--bundle", str(folder), "--stream", str(stream)).output
+    assert "driver.registered" in steps
+    assert 'name: null → "erased"' in steps, "the keys stayed where it came from"
+    assert "There is no stream" in run(nowhere, "replay", "--bundle", str(folder), "--stream", str(new_id())).output
+    for arguments in ((), ("--all", "--bundle", str(folder)), ("--all", "--stream", str(stream))):
+        assert "Say either --stream ID or --all" in run(nowhere, "replay", *arguments).output
+    assert not nowhere.exists()
+
+
+def test_a_broken_bundle_is_named(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    assert run(data, "export", str(folder)).exit_code == 0
+    (part,) = folder.glob("events-*.zst")
+    whole = part.read_bytes()
+    part.write_bytes(whole[:-9])
+    assert f"{part.name} is not the file that was exported" in run(data, "replay", "--bundle", str(folder)).output
+    part.unlink()
+    assert f"{part.name} cannot be read" in run(data, "replay", "--bundle", str(folder)).output
+    assert "holds no bundle" in run(data, "replay", "--bundle", str(tmp_path)).output
+
+
+def test_events_of_older_streams_are_counted_apart(
+    store: PostgresEventStore, connection: Connection, book: Book, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sealer, "EVENTS_A_SEAL", 5)
+    append(store, 1)
+    sealer.seal_new(connection, book, datetime.now(UTC))
+    folder = tmp_path / "bundle"
+    export(
+        connection,
+        folder,
+        book.seals(),
+        book.keys(),
+        first=6,
+        last=None,
+        catalogue=b"",
+        now=datetime.now(UTC),
+        on_progress=lambda _: None,
+    )
+    found = Bundle(folder).replay()
+    assert (found.first, found.last, found.events, found.older, found.streams) == (6, 10, 5, 5, {})
