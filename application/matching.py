@@ -6,12 +6,16 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from application.positions import Near, Positions
 from domain.eta import travel_seconds
 from domain.order import Order, preparation_left_seconds
 from domain.region import Region
-from domain.scoring import PROFILES, Candidate, Score
+from domain.scoring import PROFILES, Candidate, PassedOver, Rival, Score
+
+MOST_RIVALS = 9
+"""The best others are recorded with an offer, at most so many."""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +27,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     radius_m: float
     candidates: int
     score: Score
+    rivals: tuple[Rival, ...] = ()
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,13 +45,15 @@ def choose_driver(positions: Positions, search: Search) -> Choice | None:
     if not may_ask(search.order, search.region):
         return None
     for radius_m in search.region.dispatch.radii_m:
-        near = _nearest(positions, search, radius_m)
-        for choice in ranked(near, search, radius_m):
+        choices = list(ranked(_nearest(positions, search, radius_m), search, radius_m))
+        for place, choice in enumerate(choices):
             held = positions.claim(
                 search.region.id, choice.driver_id, search.order.id, until=search.offer_until, now=search.now
             )
             if held:
-                return choice
+                taken = [_rival(other, PassedOver.TAKEN) for other in choices[:place]]
+                outscored = [_rival(other, PassedOver.OUTSCORED) for other in choices[place + 1 :]]
+                return replace(choice, rivals=(*taken, *outscored)[:MOST_RIVALS])
     return None
 
 
@@ -78,6 +85,18 @@ def ranked(near: Sequence[Near], search: Search, radius_m: float) -> Iterator[Ch
             candidates=len(near),
             score=points,
         )
+
+
+def _rival(choice: Choice, why: PassedOver) -> Rival:
+    """As it is recorded: to a tenth of a metre, second and point, for there are many and nothing is decided by them."""
+    factors = {name: round(points, 1) for name, points in choice.score.factors.items()}
+    return Rival(
+        driver_id=choice.driver_id,
+        why=why,
+        distance_m=round(choice.distance_m, 1),
+        travel_seconds=round(choice.travel_seconds, 1),
+        score=Score(profile=choice.score.profile, total=round(choice.score.total, 1), factors=factors),
+    )
 
 
 def _nearest(positions: Positions, search: Search, radius_m: float) -> list[Near]:

@@ -1,6 +1,7 @@
 """Which driver to ask first, and why: every factor's points are kept, so that support can answer for the choice."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
@@ -35,6 +36,25 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     total: float
     factors: dict[str, float]
+
+
+class PassedOver(StrEnum):
+    """Why another candidate was not asked."""
+
+    OUTSCORED = "outscored"
+    """Somebody had more points, or as many and was nearer."""
+    TAKEN = "taken"
+    """Had more points, but was held for another order in that moment."""
+
+
+class Rival(msgspec.Struct, frozen=True, kw_only=True):
+    """A driver who was near enough and free and was not asked, and why."""
+
+    driver_id: UUID
+    why: PassedOver
+    distance_m: float
+    travel_seconds: float
+    score: Score
 
 
 class Profile(Protocol):

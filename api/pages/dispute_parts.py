@@ -7,7 +7,7 @@ from api.pages.markup import Inside, Markup, element, joined
 from api.pages.tables import Column, pairs, section, table
 from api.pages.words import Clock, amount, distance, duration, late, signed
 from application.disputes import Dispute
-from application.disputes.report import Channel, Measure, Offered, PhaseKind, ToldStep
+from application.disputes.report import Channel, Measure, Offered, PhaseKind, RivalTold, ToldStep
 
 CHANNELS = {
     Channel.BROWSER: "browser",
@@ -61,7 +61,20 @@ def _offer(offer: Offered, clock: Clock) -> Markup:
             class_="factors",
         ),
         element("p", "Not offered: ", offer.not_offered.told, *_left_out(offer, clock), class_="quiet small"),
+        *_rivals(offer),
     )
+
+
+def _rivals(offer: Offered) -> Iterator[Markup]:
+    if offer.not_offered.rivals:
+        yield element("ul", *(element("li", _rival(one)) for one in offer.not_offered.rivals), class_="quiet small")
+
+
+def _rival(rival: RivalTold) -> str:
+    points = ", ".join(f"{name.replace('_', ' ')} {points + 0.0:+.1f}" for name, points in rival.score.factors.items())
+    where = f"{distance(rival.distance_m)}, {duration(rival.travel_seconds)}"
+    total = f"{rival.score.total:.1f} points ({points})"
+    return f"{rival.name or rival.driver_id}: {rival.why}; {where}; {total}"
 
 
 def _left_out(offer: Offered, clock: Clock) -> Iterator[str]:

@@ -73,3 +73,9 @@ def explain(
 def asked(history: Sequence[Recorded[Event]]) -> set[UUID]:
     """Every driver whom an order was offered to."""
     return {recorded.event.driver_id for recorded in history if isinstance(recorded.event, events.DriverOffered)}
+
+
+def considered(history: Sequence[Recorded[Event]]) -> set[UUID]:
+    """Every driver whom an order was offered to, or might have been."""
+    offers = [recorded.event for recorded in history if isinstance(recorded.event, events.DriverOffered)]
+    return asked(history) | {rival.driver_id for offer in offers for rival in offer.rivals}

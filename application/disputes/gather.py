@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from application.bootstrap import Tiffin
 from application.disputes.course import Assignment, Course, course_of
-from application.disputes.explain import asked, explain
+from application.disputes.explain import asked, considered, explain
 from application.disputes.report import Dispute, Notification, Positions, Seen, Side
 from projections import driver_board, inbox
 from projections.inbox import Addressed
@@ -21,7 +21,7 @@ def gather(tiffin: Tiffin, connection: Connection, order_id: UUID, *, with_posit
     history = list(tiffin.store.stream(order_id))
     course = course_of(order_id, history)
     now = tiffin.clock.now()
-    names = driver_board.names(connection, asked(history))
+    names = driver_board.names(connection, considered(history))
     told = inbox.about(connection, order_id, [course.placed.customer_id, course.placed.restaurant_id, *asked(history)])
     return explain(
         order_id,

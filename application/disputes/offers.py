@@ -6,10 +6,11 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from application.disputes.report import Answered, LeftOut, NotOffered, Offered, Round, Why
+from application.disputes.report import Answered, LeftOut, NotOffered, Offered, RivalTold, Round, Why
 from domain.event import Event, Recorded
 from domain.order import events
 from domain.region import Region
+from domain.scoring import Rival
 
 SETTLED: Mapping[type[Event], Answered] = {
     events.DriverAssigned: "accepted",
@@ -124,19 +125,29 @@ class Search:
 
     def _not_offered(self, event: events.DriverOffered) -> NotOffered:
         others, left_out = event.candidates - 1, tuple(self._left_out)
-        told = [
-            f"{others} other {'driver was' if others == 1 else 'drivers were'} near enough and free. Only their number "
-            "is recorded: neither who they were nor how they scored."
-            if others
-            else "No other driver was near enough and free."
-        ]
+        told = [_told_of(others, recorded=len(event.rivals))]
         if self._region is not None and event.candidates >= self._region.dispatch.candidates:
             told.append(
                 f"A search looks at {self._region.dispatch.candidates} drivers at most: there may have been more."
             )
         if left_out:
             told.append("Drivers who had declined, let it expire or lost it in this round were left out.")
-        return NotOffered(other_candidates=others, left_out=left_out, told=" ".join(told))
+        return NotOffered(
+            other_candidates=others, rivals=self._rivals(event.rivals), left_out=left_out, told=" ".join(told)
+        )
+
+    def _rivals(self, rivals: Sequence[Rival]) -> tuple[RivalTold, ...]:
+        return tuple(
+            RivalTold(
+                driver_id=one.driver_id,
+                name=self._names.get(one.driver_id),
+                why=one.why,
+                distance_m=one.distance_m,
+                travel_seconds=one.travel_seconds,
+                score=one.score,
+            )
+            for one in rivals
+        )
 
     def _nobody(self, event: events.NoDriverFound) -> str:
         if self._region is not None and event.offers_made >= self._region.dispatch.max_offers:
@@ -146,6 +157,15 @@ class Search:
             f"Nobody{asked} was free within {event.radius_m / 1000:g} km. Who was near and busy, silent or held for "
             "another order is not recorded."
         )
+
+
+def _told_of(others: int, *, recorded: int) -> str:
+    if not others:
+        return "No other driver was near enough and free."
+    drivers = f"{others} other {'driver was' if others == 1 else 'drivers were'} near enough and free"
+    if not recorded:
+        return f"{drivers}. Only their number is recorded: neither who they were nor how they scored."
+    return f"{drivers}." if recorded == others else f"{drivers}. The best {recorded} of them are recorded."
 
 
 def search_of(history: Sequence[Recorded[Event]], names: Mapping[UUID, str], region: Region | None) -> Search:

@@ -12,6 +12,7 @@ from domain.event import Role
 from domain.geo import Position
 from domain.order.events import CostBearer, Price, Score
 from domain.order.state import DispatchStatus, Status
+from domain.scoring import PassedOver
 
 
 class Channel(StrEnum):
@@ -153,10 +154,23 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class RivalTold(msgspec.Struct, frozen=True, kw_only=True):
+    """Another candidate: `outscored` by the one who was asked, or `taken` for another order in that moment."""
+
+    driver_id: UUID
+    name: str | None
+    why: PassedOver
+    distance_m: float
+    travel_seconds: float
+    score: Score
+
+
 class NotOffered(msgspec.Struct, frozen=True, kw_only=True):
-    """The drivers who were not offered the order then. Of other candidates nothing but their number is recorded."""
+    """The drivers who were not offered the order then, and why."""
 
     other_candidates: int
+    rivals: tuple[RivalTold, ...]
+    """The best of the other candidates, best first; none where only their number was recorded."""
     left_out: tuple[LeftOut, ...]
     told: str
 

@@ -34,7 +34,7 @@ from domain.order.events import (
     PickedUp,
 )
 from domain.order.state import NEEDS_DRIVER, DispatchStatus, Order, Status
-from domain.scoring import Score
+from domain.scoring import Rival, Score
 
 WAITED_FOR = frozenset({DispatchStatus.ASSIGNED, DispatchStatus.AT_RESTAURANT})
 """A driver is assigned and has not picked up."""
@@ -60,6 +60,7 @@ def offer(
     radius_m: float,
     candidates: int,
     score: Score,
+    rivals: tuple[Rival, ...] = (),
     max_offers: int,
     now: datetime,
 ) -> list[Event]:
@@ -88,6 +89,7 @@ def offer(
         radius_m=radius_m,
         candidates=candidates,
         score=score,
+        rivals=rivals,
     )
     return [*started, offered]
 

@@ -12,6 +12,7 @@ from domain.event import PERSONAL, Event, PersonalText, Role, topic
 from domain.geo import Position
 from domain.pricing import Line as Line  # noqa: PLC0414 - handed on
 from domain.pricing import Price as Price  # noqa: PLC0414 - handed on
+from domain.scoring import Rival as Rival  # noqa: PLC0414 - handed on
 from domain.scoring import Score as Score  # noqa: PLC0414 - handed on
 
 
@@ -114,6 +115,8 @@ class DriverOffered(Event, frozen=True, kw_only=True):
     radius_m: float
     candidates: int
     score: Score
+    rivals: tuple[Rival, ...] = ()
+    """The best of the other candidates, best first; an offer made before they were recorded has none."""
 
 
 @topic("order.offer_declined")

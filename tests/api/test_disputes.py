@@ -66,6 +66,10 @@ def test_a_dispute_is_answered_in_one_call(order: str, staff: Person) -> None:
     ]
     assert {len(one["score"]["factors"]) for one in told["offers"]} == {7}
     assert [one["not_offered"]["other_candidates"] for one in told["offers"]] == [2, 1, 0]
+    first, second, _ = told["offers"]
+    assert first["not_offered"]["rivals"][0]["driver_id"] == second["driver_id"], "the next best"
+    assert {one["why"] for one in first["not_offered"]["rivals"]} == {"outscored"}
+    assert {len(one["score"]["factors"]) for one in first["not_offered"]["rivals"]} == {7}
     assert [one["why"] for one in told["offers"][2]["not_offered"]["left_out"]] == ["declined", "expired"]
     assert all(one["driver_name"] == "Driver Silva" for one in told["offers"])
     late = told["lateness"]

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from application.memory_keys import MemoryKeys
 from domain import access, driver, order, privacy, restaurant
 from domain.encryption import PersonalData
@@ -21,6 +23,7 @@ from tests.domain.order.histories import (
     EXPIRES_AT,
     OFFER,
     PLACED_EVENT,
+    RIVAL,
     offered,
 )
 from tests.domain.restaurant.kitchens import CAKE, REGISTERED
@@ -49,7 +52,7 @@ SAMPLES: tuple[Event, ...] = (
     order.PreparationStarted(),
     order.ReadyForPickup(),
     order.MatchingStarted(round=1, radius_m=5_000.0),
-    offered(),
+    replace(offered(), rivals=(RIVAL,)),
     order.OfferDeclined(offer_id=OFFER, driver_id=ANNA, reason="too far"),
     order.OfferExpired(offer_id=OFFER, driver_id=ANNA),
     order.OfferWithdrawn(offer_id=OFFER, driver_id=ANNA, reason="silent"),

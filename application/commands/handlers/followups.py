@@ -62,6 +62,7 @@ def match(tiffin: Tiffin, ctx: Context, command: MatchOrder) -> Receipt:
         radius_m=choice.radius_m,
         candidates=choice.candidates,
         score=choice.score,
+        rivals=choice.rivals,
         max_offers=region.dispatch.max_offers,
         now=ctx.now,
     )

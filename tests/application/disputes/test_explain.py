@@ -13,6 +13,7 @@ from domain.errors import NotFound
 from domain.eta import EtaBreakdown
 from domain.event import Meta, Role
 from domain.region import PORTO
+from domain.scoring import PassedOver
 from tests.application.disputes.stories import (
     ORDER,
     PHONE,
@@ -24,7 +25,7 @@ from tests.application.disputes.stories import (
     offer,
     on_time,
 )
-from tests.domain.order.histories import ANNA
+from tests.domain.order.histories import ANNA, BRUNO, RIVAL
 from tests.domain.samples import SAMPLES, recorded
 
 CANCELLED = order.Cancelled(
@@ -134,6 +135,15 @@ def test_of_drivers_not_offered_only_what_was_recorded_is_told() -> None:
     assert "20 drivers at most" in story.explained().offers[0].not_offered.told
     story = Story().at(1, offer(1, ANNA, Story(), 1, sequence=1, candidates=1))
     assert story.explained().offers[0].not_offered.told == "No other driver was near enough and free."
+
+
+def test_of_recorded_rivals_everything_is_told() -> None:
+    rival = msgspec.structs.replace(RIVAL, why=PassedOver.TAKEN)
+    story = Story()
+    asked = offer(1, ANNA, story, 1, sequence=1, candidates=4, rivals=(rival,))
+    (told,) = story.at(1, asked).explained(names={BRUNO: "Bruno Brito"}).offers
+    assert told.not_offered.told == "3 other drivers were near enough and free. The best 1 of them are recorded."
+    assert [(one.name, one.why, one.score.total) for one in told.not_offered.rivals] == [("Bruno Brito", "taken", 98.5)]
 
 
 def test_rounds_end_one_way_or_another() -> None:

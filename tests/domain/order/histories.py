@@ -7,7 +7,7 @@ from domain import order
 from domain.event import Event, Role
 from domain.geo import Position
 from domain.order import Order
-from domain.scoring import Score
+from domain.scoring import PassedOver, Rival, Score
 from tests.domain.restaurant.kitchens import AT, FISH, OPEN, kitchen
 from tests.domain.scenario import NOON, Given, fold
 
@@ -35,6 +35,7 @@ def offered(offer_id: UUID = OFFER, driver_id: UUID = ANNA, sequence: int = 1) -
     )
 
 
+RIVAL = Rival(driver_id=BRUNO, why=PassedOver.OUTSCORED, distance_m=1_800.0, travel_seconds=390.1, score=SCORE)
 KITCHEN = kitchen(*OPEN)
 LINE = order.Line(
     item_id=FISH, name="Bacalhau à Brás", unit_price_minor=1_295, quantity=2, total_minor=2_590, notes="no olives"
