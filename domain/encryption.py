@@ -7,7 +7,8 @@ document cannot pass for one: its quotes are escaped. Once the key is destroyed 
 
 import binascii
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from operator import is_
 from typing import Any, Protocol, cast
 from uuid import UUID
 
@@ -23,7 +24,7 @@ ERASED = "erased"
 """What a text reads as once its key is destroyed."""
 ERASED_POSITION = Position(lat=0.0, lon=0.0)
 
-_KINDS = {str: "text", Position: "position"}
+_KINDS = {str: b'","kind":"text"}', Position: b'","kind":"position"}'}
 _ERASED = {b"text": msgspec.json.encode(ERASED), b"position": msgspec.json.encode(ERASED_POSITION)}
 _MARK = b'{"encrypted":"'
 _VALUE = re.compile(rb'\{"encrypted":"([A-Za-z0-9+/=]+)","kind":"([a-z]+)"\}')
@@ -118,19 +119,9 @@ class PersonalData:
         subject who was forgotten.
         """
         places = personal_places(type(document))
-        if not places or not _holds(places, document):
-            return document
-        cipher = self.keys.for_writing(subject.bytes)
-
-        def encrypted(value: object) -> msgspec.Raw:
-            if isinstance(value, str) and "\0" in value:
-                topic = getattr(document, "TOPIC", type(document).__name__)
-                raise InvalidInput("text", f"A text in {topic} holds a NUL character (U+0000); leave it out.")
-            sealed = subject.bytes + cipher.encrypt(_encode(value), place)
-            text = binascii.b2a_base64(sealed, newline=False).decode("ascii")
-            return msgspec.Raw(_encode(Encrypted(text, _KINDS[type(value)])))
-
-        return cast("S", _hidden(places, document, encrypted))
+        return (
+            cast("S", _hidden(places, document, _Hiding(self.keys, subject, place, document))) if places else document
+        )
 
     def reveal(self, document: bytes, place: bytes, start: int = 0) -> bytes:
         """The JSON with its personal values from `start` on in the clear, or erased. Raises Undecipherable."""
@@ -155,25 +146,40 @@ class PersonalData:
             self.keys.fetch({binascii.a2b_base64(subject)[:_ID_BYTES] for subject in subjects})
 
 
-def _holds(places: Places, value: Any) -> bool:  # noqa: ANN401 - a document's part
-    """Whether there is anything to hide."""
-    match places:
-        case True:
-            return value is not None and value != "" and not isinstance(value, Encrypted)
-        case dict():
-            return value is not None and any(_holds(inner, getattr(value, name)) for name, inner in places.items())
-        case _:
-            return any(_holds(places.each, item) for item in value)
+class _Hiding:
+    """What one document's values are encrypted with; the key is asked for when there is something to hide."""
+
+    def __init__(self, keys: SubjectKeys, subject: UUID, place: bytes, document: object) -> None:
+        self._keys = keys
+        self._subject = subject.bytes
+        self._place = place
+        self._document = document
+        self._cipher: Cipher | None = None
+
+    def encrypted(self, value: object) -> msgspec.Raw:
+        """The value as it is stored. Raises InvalidInput for a NUL character."""
+        if isinstance(value, str) and "\0" in value:
+            topic = getattr(self._document, "TOPIC", type(self._document).__name__)
+            raise InvalidInput("text", f"A text in {topic} holds a NUL character (U+0000); leave it out.")
+        cipher = self._cipher = self._cipher or self._keys.for_writing(self._subject)
+        sealed = self._subject + cipher.encrypt(_encode(value), self._place)
+        return msgspec.Raw(_MARK + binascii.b2a_base64(sealed, newline=False) + _KINDS[type(value)])
 
 
-def _hidden(places: Places, value: Any, encrypted: Callable[[object], msgspec.Raw]) -> Any:  # noqa: ANN401 - as above
-    if not _holds(places, value):
+def _hidden(places: Places, value: Any, hiding: _Hiding) -> Any:  # noqa: ANN401 - a document's part
+    """The part with its personal values encrypted; itself where there are none."""
+    if value is None or value == "":
         return value
     match places:
         case True:
-            return encrypted(value)
+            return value if isinstance(value, Encrypted) else hiding.encrypted(value)
         case dict():
-            hidden = {name: _hidden(inner, getattr(value, name), encrypted) for name, inner in places.items()}
-            return replace(value, **hidden)
+            hidden = {}
+            for name, inner in places.items():
+                before = getattr(value, name)
+                if (after := _hidden(inner, before, hiding)) is not before:
+                    hidden[name] = after
+            return replace(value, **hidden) if hidden else value
         case _:
-            return tuple(_hidden(places.each, item, encrypted) for item in value)
+            items = [_hidden(places.each, item, hiding) for item in value]
+            return value if all(map(is_, items, value)) else tuple(items)
