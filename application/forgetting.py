@@ -24,6 +24,8 @@ from domain.event import Meta, Role
 from projections import positions
 
 PATIENCE_SECONDS = 10.0
+NOWHERE = -1
+"""The position of a read model that no projector has made yet."""
 FORGETTABLE = (Role.CUSTOMER, Role.DRIVER)
 SHOWING = ("order_details", "order_lists", "order_timeline", "driver_board")
 """The read models that show personal data."""
@@ -114,7 +116,7 @@ def _wait(tiffin: Tiffin, position: int | None) -> bool:
 
 def _reached(connection: Connection) -> int:
     reached = positions.everywhere(connection)
-    return min(reached.get(name, 0) for name in SHOWING)
+    return min(reached.get(name, NOWHERE) for name in SHOWING)
 
 
 def _account(tiffin: Tiffin, subject_id: UUID) -> Row[Any]:

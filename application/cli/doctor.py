@@ -15,6 +15,8 @@ import redis
 from application import revision
 from application.engines import account, embedded, postgres, valkey
 from application.engines.failure import EngineFailed
+from application.privacy.key_file import UnusableKeyFile
+from application.privacy.keys import open_keys
 from application.reactions import follower
 from application.seals import figures
 from application.seals.book import Book, UnreadableSeals
@@ -83,6 +85,7 @@ def findings() -> Iterator[Finding]:
                 yield _look("tables", lambda: _tables(here))
                 yield _look("reactions", lambda: _reactions(here))
                 yield _look("seals", lambda: _seals(here))
+                yield _look("key file", lambda: _key_file(here))
     except EngineFailed as error:
         yield Finding(what="engines", found="do not start", remedy=str(error))
 
@@ -175,6 +178,17 @@ def _valkey(settings: Settings) -> str:
     if policy != "noeviction":
         raise Wrong(f"maxmemory-policy is {policy}", "Set it to noeviction: Valkey would drop messages to workers.")
     return f"version {server.get('valkey_version') or server.get('redis_version')}"
+
+
+def _key_file(settings: Settings) -> str:
+    if revision.found(settings.database.url) != revision.needed():
+        return "no tables yet"
+    try:
+        with open_keys(settings) as keys:
+            used = keys.check()
+    except (UnusableKeyFile, revision.WrongRevision) as error:
+        raise Wrong("cannot be used", str(error)) from error
+    return f"{settings.privacy.key_file}{'' if used else ', not needed yet'}"
 
 
 def _reactions(settings: Settings) -> str:

@@ -24,10 +24,10 @@ class _Content(msgspec.Struct):
 
 
 class KeyFile:
-    """Made at the first use, readable by its owner only. Thread-safe."""
+    """Readable by its owner only. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        """Nothing is read or made yet."""
+        """Nothing is read yet."""
         self._path = path
         self._read_at: tuple[int, int] | None = None
         self._content = _Content("", {})
@@ -62,9 +62,11 @@ class KeyFile:
         """Read the file where it is new or has changed."""
         try:
             status = self._path.stat()
-        except FileNotFoundError:
-            self._make()
-            status = self._path.stat()
+        except OSError as error:
+            raise UnusableKeyFile(
+                f"{self._path} cannot be read ({error.strerror}): the keys of personal data are wrapped with it. "
+                "Bring back its copy, or name the file that belongs to this database in TIFFIN_KEY_FILE."
+            ) from error
         seen = status.st_mtime_ns, status.st_ino
         if seen == self._read_at:
             return
@@ -77,8 +79,12 @@ class KeyFile:
             raise UnusableKeyFile(f"{self._path} lacks its current key, {content.current!r}: bring back its copy.")
         self._content, self._ciphers, self._read_at = content, ciphers, seen
 
-    def _make(self) -> None:
-        """Make the file; who comes second uses the first one's."""
+    def exists(self) -> bool:
+        """Whether there is a file."""
+        return self._path.exists()
+
+    def make(self) -> None:
+        """Make the file; who comes second uses the first one's. Only where nothing was wrapped with another yet."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._draft(_Content("k1", {"k1": _new_key()}))
         try:

@@ -36,6 +36,7 @@ _NONCE_BYTES = 12
 FIND = """
 SELECT subject_id, kek, wrapped FROM subject_keys.keys WHERE subject_id = ANY(%(subjects)s::uuid[])
 """
+ANY = "SELECT subject_id, kek, wrapped FROM subject_keys.keys WHERE wrapped IS NOT NULL LIMIT 1"
 # In the order of the ids, so that two processes that make the same keys cannot deadlock.
 MAKE = """
 INSERT INTO subject_keys.keys (subject_id, kek, wrapped)
@@ -85,6 +86,7 @@ class KeyTable:
         self._file = file
         self._held: dict[bytes, _Held] = {}
         self._lock = threading.Lock()
+        self._checked = False
 
     def for_writing(self, subject: bytes) -> Cipher:
         """The subject's key, made where there is none. Raises Forgotten."""
@@ -122,10 +124,25 @@ class KeyTable:
         missing = sorted(set(self.missing(subjects)))
         if not missing:
             return
+        self._ensure_file()
         name, wrapping = self._file.current()
         wrapped = [_wrap(wrapping, subject, secrets.token_bytes(KEY_BYTES)) for subject in missing]
         self._run(MAKE, {"kek": name, "subjects": [UUID(bytes=one) for one in missing], "wrapped": wrapped})
         self.fetch(missing)
+
+    def check(self) -> bool:
+        """Whether there is a key yet; where there is, the file can unwrap it. Raises UnusableKeyFile."""
+        rows = self._run(ANY, {})
+        for row in rows:
+            self._unwrap(*row)
+        return bool(rows)
+
+    def _ensure_file(self) -> None:
+        """Once a process, before it wraps anything: a second file beside a lost one would split the keys in two."""
+        if not self._checked:
+            if not self.check() and not self._file.exists():
+                self._file.make()
+            self._checked = True
 
     def destroy(self, subject: UUID) -> None:
         """Destroy a key for good; once more does no harm."""
@@ -138,6 +155,7 @@ class KeyTable:
 
         The one before stays in the file until the next time, for who has just read it; so first nothing may need older.
         """
+        self._ensure_file()
         self._rewrap()
         self._file.add()
         return self._rewrap()

@@ -108,6 +108,7 @@ def test_another_key_file_is_told_from_the_right_one(process: Opener, settings: 
     ana = new_id().bytes
     process().for_writing(ana)
     other = replace(settings, privacy=PrivacySettings(key_file=tmp_path / "other.json"))
+    KeyFile(other.privacy.key_file).make()
     with pytest.raises(UnusableKeyFile, match="is this its key file"):
         process(other).for_reading(ana)
     KeyFile(settings.privacy.key_file).add()
@@ -117,11 +118,24 @@ def test_another_key_file_is_told_from_the_right_one(process: Opener, settings: 
         process(other).for_reading(ana)
 
 
+def test_a_lost_file_is_not_quietly_replaced(process: Opener, settings: Settings) -> None:
+    assert not process().check()
+    process().for_writing(new_id().bytes)
+    assert process().check()
+    settings.privacy.key_file.rename(settings.privacy.key_file.with_name("elsewhere"))
+    for asked in (process().check, lambda: process().for_writing(new_id().bytes), process().rotate):
+        with pytest.raises(UnusableKeyFile, match="Bring back its copy"):
+            asked()
+    KeyFile(settings.privacy.key_file).make()
+    with pytest.raises(UnusableKeyFile, match="is this its key file"):
+        process().for_writing(new_id().bytes)
+
+
 def test_the_file_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "personal.json"
     with ThreadPoolExecutor(8) as threads:
-        made = set(threads.map(lambda _: KeyFile(path).current()[0], range(8)))
-    assert made == {"k1"}
+        list(threads.map(lambda _: KeyFile(path).make(), range(8)))
+    assert KeyFile(path).current()[0] == "k1"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [one.name for one in path.parent.iterdir()] == ["personal.json"]
 
