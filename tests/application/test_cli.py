@@ -109,7 +109,7 @@ def test_doctor_says_when_the_sealer_is_behind(data: Path) -> None:
                 connection.execute("UPDATE events SET recorded_at = %s", (recorded_at - age,))
                 return run(data, "doctor").output.partition("seals: ")[2]
 
-            assert seals().startswith("up to event 0; unsealed until `tiffin follower` runs: 1\nNothing is wrong.")
+            assert seals().startswith("up to event 0; unsealed until `tiffin follower` runs: 1\nok ")
             connection.execute("SELECT pg_advisory_lock(%s)", (follower.LOCK,))
             assert seals(-timedelta(hours=1)).startswith("up to event 0\n"), "young ones may wait"
             late = seals(timedelta(hours=1))
