@@ -71,8 +71,12 @@ def check(proof: Proof, keys: Sequence[str]) -> str | None:
         siblings = [bytes.fromhex(sibling) for sibling in proof.path]
     except ValueError:
         return "it holds something that is not hexadecimal"
-    state = proof.state.encode()
-    if proof.topic.encode() not in encoded or state not in encoded or proof.event_id.bytes not in encoded:
+    try:
+        position, _stream, _version, topic, state, event_id, *_rest = rows.columns(encoded)
+    except ValueError as error:
+        return str(error)
+    told = (proof.position, proof.topic.encode(), proof.state.encode(), proof.event_id.bytes)
+    if (int.from_bytes(position or b"", signed=True), topic, state, event_id) != told:
         return "the event is not the one whose bytes it holds"
     row = rows.Hashed(proof.position, b"", encoded)
     size = seal.last - seal.first + 1

@@ -14,7 +14,7 @@ import psycopg
 from application.chain import BIGINT, BYTEA, ENCODING, GENESIS, SMALLINT, TIMESTAMPTZ, UUID_
 from application.store_connections import Connection
 
-__all__ = ["GENESIS", "Hashed", "hash_at", "head", "parse", "read"]
+__all__ = ["GENESIS", "Hashed", "columns", "hash_at", "head", "parse", "read"]
 
 COPY = """COPY (SELECT position, originator_id, originator_version, topic, state, event_id, recorded_at,
                        actor_type, actor_id, correlation_id, causation_id, hash
@@ -23,6 +23,9 @@ SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 HEADER = len(SIGNATURE) + 8
 TYPES = (BIGINT, UUID_, BIGINT, BYTEA, BYTEA, UUID_, TIMESTAMPTZ, BYTEA, UUID_, BYTEA, UUID_)
 END = -1
+"""In place of a row's count of columns: no more rows. In place of a column's length: NULL."""
+HEAD = 8
+"""What precedes each column: its type and its length."""
 
 _count = Struct("!h").unpack_from
 _length = Struct("!i").unpack_from
@@ -42,6 +45,22 @@ class Hashed(NamedTuple):
     def link(self, before: bytes) -> bytes:
         """The hash it should have."""
         return sha256(b"".join((_BEFORE, before, self.encoded))).digest()
+
+
+def columns(encoded: bytes) -> list[bytes | None]:
+    """An event's columns, position to causation_id, out of the chain's encoding. Raises ValueError."""
+    found: list[bytes | None] = []
+    at = 0
+    for oid in _OIDS:
+        head, value = encoded[at : at + HEAD], at + HEAD
+        if len(head) != HEAD or head[:4] != oid:
+            raise ValueError("these are not an event's columns")
+        (length,) = _length(head, 4)
+        at = value + max(length, 0)
+        found.append(encoded[value:at] if length != END else None)
+    if at != len(encoded):
+        raise ValueError("these are not an event's columns alone")
+    return found
 
 
 def read(connection: Connection, first: int, last: int) -> Iterator[Hashed]:

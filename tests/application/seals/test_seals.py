@@ -209,6 +209,24 @@ def test_one_event_is_proved_without_the_others(sealed: int, book: Book, connect
         assert proofs.check(msgspec.structs.replace(again, **{field: value}), book.keys()) is not None, field
 
 
+def test_a_proof_shows_the_whole_event_and_nothing_else(sealed: int, book: Book, connection: Connection) -> None:
+    assert sealed
+    found = connection.execute("SELECT event_id, originator_id FROM events WHERE position = 17").fetchall()
+    ((event_id, stream_id),) = found
+    proof = proofs.prove(connection, book.seals(), event_id)
+    inner = proof.state[proof.state.index('"data"') :]
+    for field, value in {
+        "topic": proof.topic[:3],
+        "state": inner[inner.index("{") : inner.index("}") + 1],
+        "event_id": stream_id,
+        "position": 2**64,
+        "encoded": proof.encoded + "00",
+    }.items():
+        assert proofs.check(msgspec.structs.replace(proof, **{field: value}), book.keys()) is not None, field
+    for empty in ("topic", "state", "encoded"):
+        assert proofs.check(msgspec.structs.replace(proof, **{empty: ""}), book.keys()) is not None, empty
+
+
 def book_id(connection: Connection, position: int) -> object:
     """Another event's id."""
     return connection.execute("SELECT event_id FROM events WHERE position <> %s", (position,)).fetchall()[0][0]
