@@ -18,7 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 INT2, INT8, BYTEA, UUID, TIMESTAMPTZ = 21, 20, 17, 2950, 1184
+FORMAT = "tiffin-export-1"
 NOTHING = hashlib.sha256(b"").digest()
+MOST_A_SEAL = 100_000
+"""Far more events than any seal covers: whoever forges one cannot make this run out of memory."""
 
 
 def column(oid, value):
@@ -97,6 +100,20 @@ def is_signed(seal, keys):
     return seal["key"] in keys
 
 
+def is_seal(seal):
+    """Whether it has a seal's fields, and covers as many events as a seal may."""
+    numbers, texts = (
+        ("number", "first", "last"),
+        ("format", "root", "head", "previous", "sealed_at", "key", "signature"),
+    )
+    return (
+        isinstance(seal, dict)
+        and all(type(seal.get(name)) is int for name in numbers)
+        and all(type(seal.get(name)) is str for name in texts)
+        and 0 <= seal["last"] - seal["first"] < MOST_A_SEAL
+    )
+
+
 def check_seals(seals, keys):
     """Faults of the seals in themselves, as (first position, last position, reason)."""
     for number, seal in enumerate(seals):
@@ -115,8 +132,10 @@ def check_events(events, seals, before):
     position, hashes = seals[0]["first"], {}
     chain = bytes.fromhex(before)
     for event in events:
-        at = event["position"]
-        if at != position:
+        at = event.get("position") if isinstance(event, dict) else None
+        if type(at) is not int:
+            yield position, position, "cannot be read: it has no position"
+        elif at != position:
             # Located where the order breaks: what is there, or what should be.
             yield min(at, position), max(at, position), f"event {at} stands where event {position} should"
         try:
@@ -162,9 +181,23 @@ def read_bundle(folder):
             if line
         ]
         checked(folder, manifest["catalogue"])
+        hash_bytes(manifest["before"])
+        check_shape(manifest, seals)
         return events, seals, manifest["before"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise SystemExit(f"{folder} is no whole bundle: {error}") from None
+    except KeyError as error:
+        raise SystemExit(f"{folder} is no whole bundle: its manifest lacks {error}") from None
+
+
+def check_shape(manifest, seals):
+    """Raise ValueError for seals that are none, and for a manifest that tells of others."""
+    for number, seal in enumerate(seals, 1):
+        if not is_seal(seal):
+            raise ValueError(f"line {number} of its seals is not a seal")
+    told = (manifest["format"], manifest["first"], manifest["last"])
+    if seals and told != (FORMAT, seals[0]["first"], seals[-1]["last"]):
+        raise ValueError("its manifest names another format, or other events than its seals")
 
 
 def checked(folder, part):
@@ -190,11 +223,20 @@ def decompressed(data):
         raise ValueError(str(error)) from error
 
 
+def key(text):
+    """A public key as seals spell it."""
+    if len(bytes.fromhex(text)) != 32:
+        raise ValueError(f"{text} is no key")
+    return text.lower()
+
+
 def main():
     """Say what fits and what does not."""
     parser = argparse.ArgumentParser(description="Verify a Tiffin export bundle offline.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--key", action="append", required=True, help="a public key you trust, in hexadecimal")
+    parser.add_argument(
+        "--key", action="append", required=True, type=key, help="a public key you trust, in hexadecimal"
+    )
     options = parser.parse_args()
     events, seals, before = read_bundle(options.folder)
     faults = verify(events, seals, before, set(options.key))
@@ -202,7 +244,7 @@ def main():
         print(f"event {first}: {reason}" if first == last else f"events {first} to {last}: {reason}")
     if faults:
         sys.exit(1)
-    print(f"ok: {len(events)} events, {len(seals)} seals")
+    print(f"ok: {len(events)} events ({seals[0]['first']} to {seals[-1]['last']}), {len(seals)} seals")
 
 
 if __name__ == "__main__":

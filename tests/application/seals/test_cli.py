@@ -102,7 +102,8 @@ def test_a_stranger_verifies_an_export(data: Path, tmp_path: Path) -> None:
         command = [sys.executable, "-I", str(ROOT / "tools" / "verify_export.py"), str(folder), "--key", trusted]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)  # noqa: S603
 
-    assert verify(key).stdout == "ok: 40 events, 1 seals\n"
+    assert verify(key.upper()).stdout == "ok: 40 events (1 to 40), 1 seals\n"
+    assert "invalid key value" in verify("abc").stderr
     refused = verify("00" * 32)
     assert refused.returncode == 1
     assert "not signed by a key you trust" in refused.stdout

@@ -1,9 +1,11 @@
 """An export in the hands of whoever wants another history: every change is found, and found where it was made."""
 
 import copy
+import json
 import os
 import random
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -136,6 +138,50 @@ def test_a_bundle_that_is_not_whole_is_refused(bundle: Path, verifier: ModuleTyp
     assert book.keys()
 
 
+def forged(bundle: Path, manifest: Event, seals: bytes) -> Path:
+    """Write a manifest and a book of seals that fit each other."""
+    (bundle / "seals.ndjson").write_bytes(seals)
+    manifest["seals"]["sha256"] = sha256(seals).hexdigest()
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    return bundle
+
+
+def test_a_forged_bundle_is_refused_in_words_and_in_bounded_memory(bundle: Path, verifier: ModuleType) -> None:
+    manifest, seals = json.loads((bundle / "manifest.json").read_text()), (bundle / "seals.ndjson").read_bytes()
+    first, *rest = seals.splitlines(keepends=True)
+    for changes in (
+        {"last": 10**30},
+        {"first": -(10**12)},
+        {"last": "16"},
+        {"first": None},
+        {"key": 1},
+        {"root": None},
+    ):
+        line = json.dumps(json.loads(first) | changes).encode() + b"\n"
+        with pytest.raises(SystemExit, match="line 1 of its seals is not a seal"):
+            verifier.read_bundle(forged(bundle, manifest, b"".join([line, *rest])))
+    for line in (b"[]\n", b'{"number":1}\n'):
+        with pytest.raises(SystemExit, match="line 1 of its seals is not a seal"):
+            verifier.read_bundle(forged(bundle, manifest, b"".join([line, *rest])))
+    for changes in ({"first": 2}, {"last": 10**9}, {"format": "tiffin-export-2"}):
+        with pytest.raises(SystemExit, match="names another format, or other events"):
+            verifier.read_bundle(forged(bundle, manifest | changes, seals))
+    with pytest.raises(SystemExit, match="lacks 'parts'"):
+        verifier.read_bundle(forged(bundle, {name: one for name, one in manifest.items() if name != "parts"}, seals))
+    for before in (None, "zz", 7):
+        with pytest.raises(SystemExit, match="no whole bundle"):
+            verifier.read_bundle(forged(bundle, manifest | {"before": before}, seals))
+    verifier.read_bundle(forged(bundle, manifest, seals))
+
+
+def test_lines_that_are_no_events_are_faults(bundle: Path, book: Book, verifier: ModuleType) -> None:
+    events, seals, before = verifier.read_bundle(bundle)
+    lines: tuple[Any, ...] = ([], None, {}, events[9] | {"position": "10"}, events[9] | {"position": None})
+    for line in lines:
+        faults = verifier.verify([*events[:9], line, *events[10:]], seals, before, set(book.keys()))
+        assert (10, 10, "cannot be read: it has no position") in faults, line
+
+
 def test_a_forged_book_of_seals_is_found(bundle: Path, book: Book, verifier: ModuleType) -> None:
     events, seals, before = verifier.read_bundle(bundle)
     keys = set(book.keys())
@@ -143,5 +189,5 @@ def test_a_forged_book_of_seals_is_found(bundle: Path, book: Book, verifier: Mod
     assert verifier.verify(events, seals[1:], before, keys)
     assert verifier.verify(events, [*seals[:2], *seals[3:]], before, keys)
     assert verifier.verify(events, [], before, keys)
-    forged = seals[-1] | {"root": "00" * 32}
-    assert verifier.verify(events, [*seals[:-1], forged], before, keys)
+    other = seals[-1] | {"root": "00" * 32}
+    assert verifier.verify(events, [*seals[:-1], other], before, keys)
