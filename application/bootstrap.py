@@ -98,6 +98,8 @@ def create_read_engine(database: DatabaseSettings) -> Engine:
         pool_recycle=RECYCLE_SECONDS,
         # A ping before each use costs a round trip, but a restarted server costs nobody an error.
         pool_pre_ping=True,
+        # What a statement was given may be personal; errors end in logs.
+        hide_parameters=True,
         connect_args={"connect_timeout": database.connect_timeout_seconds, "options": _options(database)},
     )
 

@@ -1,10 +1,12 @@
 """Structured logs: one JSON object a line on standard error, with the ids that tie lines together.
 
-Never put a name, phone, address, place or note in a log line: ids only. What slips in under such a key is blanked.
+Never put a name, phone, address, place or note in a log line: ids only. What slips in under such a key is blanked,
+and of what the database complains about the values.
 """
 
 import logging
 import sys
+import traceback
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -12,7 +14,9 @@ from typing import Any
 import msgspec
 import structlog
 from structlog.contextvars import bound_contextvars
-from structlog.typing import Processor, WrappedLogger
+from structlog.typing import ExcInfo, Processor, WrappedLogger
+
+from projections.failures import cleaned
 
 type Logger = structlog.stdlib.BoundLogger
 type Line = MutableMapping[str, Any]
@@ -38,7 +42,7 @@ def configure(level: str, *, process: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         tell_process,
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_traceback),
         _blank_personal,
     ]
     structlog.configure(
@@ -75,6 +79,11 @@ def logger(name: str) -> Logger:
 def context(**ids: object) -> AbstractContextManager[None]:
     """Inside `with`, every line of this thread or task carries these: request_id, correlation_id, order_id."""
     return bound_contextvars(**ids)
+
+
+def _traceback(exc_info: ExcInfo) -> str:
+    error = exc_info[1]
+    return cleaned("".join(traceback.format_exception(error)).rstrip("\n"), error)
 
 
 def _blank_personal(_: WrappedLogger, __: str, line: Line) -> Line:

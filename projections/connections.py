@@ -22,6 +22,8 @@ def open_engine(database_url: str) -> Engine:
     return create_engine(
         make_url(database_url).set(drivername="postgresql+psycopg"),
         poolclass=NullPool,
+        # What a statement was given may be personal; errors end in logs and in tables.
+        hide_parameters=True,
         connect_args={
             "connect_timeout": 5,
             "application_name": "tiffin projector",

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection
 
+from projections.failures import told
 from projections.log import Logged
 
 
@@ -31,7 +32,7 @@ def record(c: Connection, name: str, event: Logged, error: str) -> None:
 
 def reason(event: Logged, failure: Exception) -> str:
     """Say which event failed, and how."""
-    return f"event {event.position} ({event.topic}): {type(failure).__name__}: {failure}"
+    return f"event {event.position} ({event.topic}): {told(failure)}"
 
 
 def listed(c: Connection, name: str | None = None, *, limit: int = 100) -> list[DeadLetter]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from projections import batches, dead_letters, positions
 from projections.ahead import ReadAhead
 from projections.batches import is_transient
+from projections.failures import told
 from projections.log import Feed, Logged, LogReader, Unreadable
 from projections.projection import Follower, Projection
 
@@ -249,7 +250,7 @@ class FollowerLane(Lane):
                     raise
                 _LOG.exception("projection stopped", projection=self._follower.name)
                 with connection.begin():
-                    positions.copy(connection, self._follower.name, self._position, f"{type(error).__name__}: {error}")
+                    positions.copy(connection, self._follower.name, self._position, told(error))
                 self.feed.pause(self.limits.stopped_seconds)
                 continue
             self._copy(connection)

@@ -42,6 +42,8 @@ CONFIGURATION = {
     "jit": "off",
     "random_page_cost": "1.1",
     "log_checkpoints": "off",
+    # No DETAIL: it quotes the row that an error is about, and with it names and addresses.
+    "log_error_verbosity": "terse",
     "idle_in_transaction_session_timeout": "'60s'",
 }
 

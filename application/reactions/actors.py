@@ -18,6 +18,7 @@ from application.reactions.rows import Claimed
 from application.store import Closing, Fenced, StoreBusy
 from domain.errors import Refusal
 from domain.event import Meta
+from projections.failures import told
 
 log = logs.logger(__name__)
 
@@ -94,8 +95,7 @@ class Work:
             rows.postpone(tiffin.side, row, until=until, outcome="waits for another system", error=str(error))
         except Exception as error:
             log.exception("reaction failed", attempts=row.attempts)
-            name = type(error).__name__
-            if rows.fail(tiffin.side, row, f"{name}: {error}", machine_now=tiffin.clock.machine_now()):
+            if rows.fail(tiffin.side, row, told(error), machine_now=tiffin.clock.machine_now()):
                 log.error("reaction given up", attempts=row.attempts)  # noqa: TRY400 - the traceback is logged above
 
     def _issue(self, row: Claimed) -> None:

@@ -8,6 +8,8 @@ from uuid import UUID
 
 import pytest
 import structlog
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from application import logs
 
@@ -61,6 +63,29 @@ def test_an_exception_is_one_line_without_the_values_of_variables(capsys: pytest
     [line] = lines(capsys)
     assert "LookupError: nobody answers" in line["exception"]
     assert phone not in json.dumps(line)
+
+
+def test_a_complaint_of_the_database_is_told_without_the_row_it_is_about(
+    postgres_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("INFO", process="projector")
+    name = "Zulmira"
+    engine = create_engine(postgres_url.replace("postgresql:", "postgresql+psycopg:"), hide_parameters=True)
+    with engine.connect() as connection:
+        connection.execute(text("CREATE TEMPORARY TABLE people (name text CONSTRAINT short CHECK (length(name) < 3))"))
+        for statement in ("INSERT INTO people VALUES (:name)", "SELECT CAST(CAST(:name AS text) AS uuid)"):
+            with connection.begin_nested() as savepoint:
+                try:
+                    connection.execute(text(statement), {"name": name})
+                except DBAPIError:
+                    logs.logger("projections").exception("projection stopped")
+                savepoint.rollback()
+    engine.dispose()
+    broken, invalid = lines(capsys)
+    assert "violates check constraint" in broken["exception"]
+    assert "people.short" in broken["exception"]
+    assert "InvalidTextRepresentation" in invalid["exception"]
+    assert name not in json.dumps([broken, invalid])
 
 
 def test_what_is_personal_is_blanked(capsys: pytest.CaptureFixture[str]) -> None:
