@@ -28,15 +28,18 @@ _CONDITIONS = {
     "recorded_to": "recorded_at < :recorded_to",
     "restaurant_id": """(originator_id = :restaurant_id OR originator_id IN
         (SELECT order_id FROM order_lists.orders WHERE restaurant_id = :restaurant_id))""",
+    # From their own stream: the lists forget who had an order before it went to somebody else.
     "driver_id": """(originator_id = :driver_id OR actor_id = :driver_id OR originator_id IN
-        (SELECT order_id FROM order_lists.orders WHERE driver_id = :driver_id))""",
+        (SELECT CAST(convert_from(state, 'UTF8')::jsonb -> 'data' ->> 'order_id' AS uuid) FROM public.events
+         WHERE originator_id = :driver_id AND topic = 'driver.delivery_taken'))""",
 }
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which events an auditor wants; everything where nothing is said. Times are `recorded_at`, the second excluded.
 
-    `restaurant_id` and `driver_id` mean their own streams and those of their orders; a driver's, what they did as well.
+    `restaurant_id` and `driver_id` mean their own streams and those of their orders; a driver's, every order that they
+    ever had, and what else they did.
     """
 
     stream_id: UUID | None = None
@@ -49,6 +52,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     recorded_to: datetime | None = None
     restaurant_id: UUID | None = None
     driver_id: UUID | None = None
+
+
+def reads(wanted: Wanted) -> tuple[str, ...]:
+    """The read model that says which events are wanted: what it has not seen yet is not told yet."""
+    return ("order_lists",) if wanted.restaurant_id is not None else ()
 
 
 class Read(NamedTuple):
@@ -85,15 +93,16 @@ class _State(msgspec.Struct):
 _state = msgspec.json.Decoder(_State)
 
 
-def read(reads: Engine, *, after: int, limit: int, wanted: Wanted, flush: bool = False) -> Read:
+def read(engine: Engine, *, after: int, limit: int, wanted: Wanted, flush: bool = False) -> Read:
     """At most `limit` wanted events with position > `after`; with `flush` on disk before they are told.
 
-    `reads` runs each statement on its own. Where it ends before the log does, ask again after `reached`.
+    `engine` runs each statement on its own. Where it ends before the log does, ask again after `reached`.
     """
     values = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
     conditions = " AND ".join(["position > :after", "position <= :upto", *(_CONDITIONS[name] for name in values)])
-    with reads.connect() as connection:
-        head = positions.head(connection)
+    with engine.connect() as connection:
+        needed = reads(wanted)
+        head = positions.of(connection, needed) if needed else positions.head(connection)
         # One stream is found by its key, wherever in the log it is.
         upto = head if not values or wanted.stream_id is not None else min(head, after + WINDOW)
         rows = connection.execute(

@@ -25,9 +25,12 @@ NDJSON = "application/x-ndjson"
 FOLLOW_SECONDS = 1.0
 """How long a follower waits for news before it looks itself, and how soon it sees that its session was revoked."""
 
+ANY = ("order_timeline",)
+"""A read model that sees every event."""
+
 type After = Annotated[int, Meta(ge=0, le=2**62)]
 type Word = Annotated[str, Meta(min_length=1, max_length=100)]
-type StreamKind = Literal["order", "driver", "restaurant", "access"]
+type StreamKind = Literal["order", "driver", "restaurant", "access", "privacy"]
 type Lines = Annotated[int, Meta(ge=1, le=10_000_000)]
 
 _encode = msgspec.json.Encoder().encode_lines
@@ -103,11 +106,11 @@ async def _events(request: ApiRequest, wanted: audit.Wanted, after: int, limit: 
         if ended:
             if limit is not None or services.drain.begun.is_set():
                 return
-            await _news(services, after)
+            await _news(services, audit.reads(wanted) or ANY, after)
         if not await services.sessions.lives(session):
             return
 
 
-async def _news(services: Services, after: int) -> None:
-    """Wait until the timeline has seen something later, or a moment: needs no connection of its own."""
-    await services.waiter.wait(("order_timeline",), after + 1, FOLLOW_SECONDS)
+async def _news(services: Services, read_models: tuple[str, ...], after: int) -> None:
+    """Wait until a read model has seen something later, or a moment: needs no connection of its own."""
+    await services.waiter.wait(read_models, after + 1, FOLLOW_SECONDS)

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
+from uuid import UUID
 
 import httpx
 import psycopg
@@ -10,11 +11,15 @@ import pytest
 from litestar.testing import TestClient
 
 from api.app import Api
+from api.controllers.auditor import StreamKind
 from application import audit
+from application.commands import MatchOrder
+from application.kinds import KINDS
 from application.settings import Settings
-from tests.api.conftest import appointed, running_projector
+from tests.api.conftest import HandClock, appointed, running_projector
 from tests.api.people import City, Person, basket
 from tests.api.serving import WAIT_SECONDS, Served, served
+from tests.api.test_loop import ping, react
 from tests.waiting import eventually
 
 
@@ -123,6 +128,48 @@ def test_filters_must_all_fit(city: City, auditor: Person, monkeypatch: pytest.M
     middle = whole[len(whole) // 2]["recorded_at"]
     assert len(topics(recorded_to=middle)) + len(topics(recorded_from=middle)) == len(whole)
     assert len(lines(auditor, kind="order", limit=2)) == 2
+
+
+def test_every_order_that_a_driver_ever_had_is_theirs(
+    city: City, auditor: Person, staff: Person, client: TestClient[Api], clock: HandClock
+) -> None:
+    restaurant, driver, other = city.restaurant(), city.driver(), city.driver()
+    order = str(city.customer().do("/v1/orders", basket(restaurant))["id"])
+    restaurant.do(f"/v1/orders/{order}/confirmation")
+    driver.do("/v1/driver/shift")
+    ping(driver, clock)
+    react(client, MatchOrder(order_id=UUID(order)), clock)
+    offer = eventually(lambda: driver.show("/v1/driver/offers")["items"], what="an offer")[0]
+    driver.do(f"/v1/orders/{order}/offers/{offer['offer_id']}/acceptance")
+    eventually(lambda: staff.get(f"/v1/support/orders/{order}").status_code == 200, what="the order")
+    staff.do(f"/v1/support/orders/{order}/unassignment", {"reason": "Bicycle broke down"})
+    told = [line["topic"] for line in lines(auditor, driver_id=driver.id) if line["stream_id"] == order]
+    assert told[0] == "order.placed"
+    assert told[-1] == "order.driver_unassigned"
+    assert [line for line in lines(auditor, driver_id=other.id) if line["stream_id"] == order] == []
+
+
+def test_a_restaurants_events_wait_until_it_is_known_whose_they_are(
+    city: City, auditor: Person, settings: Settings
+) -> None:
+    restaurant = city.restaurant()
+    with psycopg.connect(settings.database.url, autocommit=True) as connection, connection.transaction():
+        # No projector gets past this lock.
+        connection.execute("SELECT 1 FROM projection_positions WHERE name = 'order_lists' FOR UPDATE")
+        order = str(city.customer().do("/v1/orders", basket(restaurant))["id"])
+        restaurant.do("/v1/restaurant/closure")
+        told = lines(auditor, restaurant_id=restaurant.id)
+        assert order not in {line["stream_id"] for line in told}
+        reached = told[-1]["position"]
+
+    def later() -> set[str]:
+        return {line["stream_id"] for line in lines(auditor, restaurant_id=restaurant.id, after=reached)}
+
+    eventually(lambda: later() == {order, restaurant.id}, what="the rest")
+
+
+def test_each_kind_of_stream_can_be_asked_for() -> None:
+    assert set(get_args(StreamKind.__value__)) == {kind.name for kind in KINDS}
 
 
 def test_filters_that_cannot_be_meant_are_refused(auditor: Person) -> None:
