@@ -14,6 +14,7 @@ from application.commands import ReportSilent
 from application.context import Context
 from application.execute import execute
 from application.gateways.payments.port import PaymentUnavailable
+from application.ids import new_id
 from application.seals.book import Book, UnreadableSeals
 from application.seals.figures import seal_failures_total, seals_published_total
 from application.seals.sealer import NotTheLog, seal_new
@@ -54,7 +55,8 @@ def sweep_silent_drivers(tiffin: Tiffin) -> None:
         for silent in tiffin.positions.sweep(region_id, now=now, machine_now=machine_now):
             command = ReportSilent(driver_id=silent.driver_id, last_seen_at=silent.last_seen_at)
             try:
-                execute(tiffin, Context(meta=Meta(), now=now), command)
+                # Nobody asked for it: what it sets going is found by an id of its own.
+                execute(tiffin, Context(meta=Meta(correlation_id=str(new_id())), now=now), command)
             except Refusal as refusal:
                 log.info("silence not reported", driver_id=str(silent.driver_id), reason=str(refusal))
 

@@ -151,6 +151,11 @@ def test_silence_takes_orders_away_until_pick_up(hasty: Town) -> None:
             assert hasty.offered(order_id)[1] == far
     assert hasty.driver_state(near).silent
     assert hasty.driver_state(near).deliveries == ()
+    assert _found_by_its_id(hasty, near) >= {
+        "driver.went_silent",
+        "driver.delivery_released",
+        "order.driver_unassigned",
+    }
 
 
 def test_a_second_follower_stands_by_and_takes_over(patient: Town) -> None:
@@ -162,6 +167,14 @@ def test_a_second_follower_stands_by_and_takes_over(patient: Town) -> None:
             leader.send_signal(signal.SIGKILL)
             leader.wait(5.0)
             patient.offered(patient.confirm(), seconds=20.0)
+
+
+def _found_by_its_id(place: Town, driver_id: UUID) -> set[str]:
+    """Everything that falling silent set going."""
+    statement = """
+        SELECT topic FROM events WHERE correlation_id = (
+            SELECT correlation_id FROM events WHERE originator_id = %(driver_id)s AND topic = 'driver.went_silent')"""
+    return {row[0] for row in place.tiffin.side.run(statement, {"driver_id": driver_id})}
 
 
 def _cook_and_deliver(place: Town, order_id: UUID, driver_id: UUID) -> None:
