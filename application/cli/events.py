@@ -4,7 +4,7 @@ import click
 import msgspec
 import psycopg
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from application import causes
 from application.catalogue import catalogue, markdown
@@ -22,7 +22,9 @@ def command(ctx: click.Context, correlation_id: str | None) -> None:
     if correlation_id is not None:
         _show_tree(correlation_id)
         return
-    table = Table("event", "schema", "decided by", "sets going", "personal")
+    # A name that is cut off, or broken, cannot be searched for.
+    others = (Column(title, overflow="fold") for title in ("schema", "decided by", "sets going", "personal"))
+    table = Table(Column("event", no_wrap=True), *others)
     for entry in catalogue():
         cells = (entry.emitted_by, entry.reactions, entry.personal)
         table.add_row(entry.topic, str(entry.schema), *(", ".join(cell) for cell in cells))

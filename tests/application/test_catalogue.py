@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from application.catalogue import breaks, catalogue, json_schema, markdown
+from application.cli.__main__ import tiffin
 from application.memory_keys import MemoryKeys
 from domain.encryption import PersonalData, place_of
 from domain.event import REGISTRY
@@ -56,6 +58,11 @@ def test_an_event_keeps_its_shape_or_gets_a_new_schema_number(topic: str) -> Non
 def test_there_is_a_kept_schema_of_every_number_and_no_other() -> None:
     expected = {kept(topic, number).name for topic, cls in REGISTRY.items() for number in range(1, cls.SCHEMA + 1)}
     assert {file.name for file in SCHEMAS.iterdir()} == expected
+
+
+def test_the_list_on_a_narrow_terminal_names_every_event_in_full() -> None:
+    shown = CliRunner().invoke(tiffin, ["events"], env={"COLUMNS": "80"})
+    assert [topic for topic in REGISTRY if topic not in shown.output] == []
 
 
 @pytest.mark.parametrize("event", SAMPLES, ids=lambda event: event.TOPIC)
