@@ -1,5 +1,6 @@
 """`tiffin audit`: is the log the one that was written, and proofs of it for third parties."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from application.event_store import PostgresEventStore
 from application.privacy.keys import log_reader, open_keys
 from application.seals import export as exports
 from application.seals import proofs, verification
-from application.seals.book import Book, UnreadableSeals
+from application.seals.book import KEY_BYTES, Book, UnreadableSeals
 from application.seals.verification import Report
 from application.settings import Settings, read_settings
 from application.store_connections import Connection
@@ -33,6 +34,14 @@ WIDEST = 200
 """Characters of a value on the terminal."""
 
 
+def _keys(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Public keys as seals spell them."""
+    for key in given:
+        if not re.fullmatch(f"[0-9A-Fa-f]{{{2 * KEY_BYTES}}}", key):
+            raise click.BadParameter(f"{key!r} is no public key: `tiffin audit keys` prints those on file.")
+    return tuple(key.lower() for key in given)
+
+
 @click.group(name="audit")
 def command() -> None:
     """Verify the log against its seals, prove single events, replay, export."""
@@ -41,7 +50,13 @@ def command() -> None:
 @command.command(name="verify")
 @click.option("--from", "first", type=click.IntRange(1), default=1, show_default=True, help="First log position.")
 @click.option("--to", "last", type=click.IntRange(1), help="Last log position (default: the log's end).")
-@click.option("--key", "keys", multiple=True, help="A public key you trust, in hexadecimal (default: those on file).")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    callback=_keys,
+    help="A public key you trust, in hexadecimal (default: those on file).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON line.")
 def verify(first: int, last: int | None, keys: tuple[str, ...], *, as_json: bool) -> None:
     """Check hash chain, Merkle roots and signatures; exit 1 when something does not fit."""
@@ -81,7 +96,9 @@ def prove(event_id: UUID) -> None:
 
 @command.command(name="verify-proof")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--key", "keys", multiple=True, required=True, help="A public key you trust, in hexadecimal.")
+@click.option(
+    "--key", "keys", multiple=True, required=True, callback=_keys, help="A public key you trust, in hexadecimal."
+)
 def verify_proof(file: Path, keys: tuple[str, ...]) -> None:
     """Check a proof made by `tiffin audit prove`. Needs no database, only a key that you trust."""
     try:
@@ -114,7 +131,7 @@ def export(folder: Path, first: int, last: int | None) -> None:
                 now=MachineClock().machine_now(),
                 on_progress=lambda position: click.echo(f"exported up to {position}", err=True),
             )
-        except exports.NotExportable as error:
+        except (exports.NotExportable, OSError) as error:
             raise click.ClickException(f"{error}.") from None
     click.echo(f"Events {manifest.first} to {manifest.last} are in {folder}.")
 

@@ -64,9 +64,12 @@ def test_what_cannot_be_asked_is_refused_in_words(data: Path) -> None:
         ("verify", "--from", "0"): "0 is not in the range",
         ("prove", "x"): "not a valid UUID",
         ("prove", "018f9c1e-7a30-7d52-9c1d-3f0a4b9d2e11"): "There is no event",
-        ("verify-proof", str(data / "nothing"), "--key", "00"): "does not exist",
+        ("verify-proof", str(data / "nothing"), "--key", "00" * 32): "does not exist",
+        ("verify-proof", str(data / "nothing"), "--key", "00"): "is no public key",
+        ("verify", "--key", "zz"): "is no public key",
         ("export", str(data)): "exists already",
         ("export", str(data / "late"), "--from", "41"): "no seal covers",
+        ("export", str(data / "seals" / "seals.ndjson" / "here")): "Not a directory",
     }.items():
         refused = run(data, *arguments)
         assert refused.exit_code != 0
@@ -85,7 +88,7 @@ def test_an_event_is_proved_to_who_knows_the_key(data: Path, tmp_path: Path) -> 
     key = run(data, "keys").output.strip()
     proof = tmp_path / "proof.json"
     proof.write_text(run(data, "prove", str(event_id)).output)
-    assert "Event 7" in run(data, "verify-proof", str(proof), "--key", key).output
+    assert "Event 7" in run(data, "verify-proof", str(proof), "--key", key.upper()).output
     assert "does not hold" in run(data, "verify-proof", str(proof), "--key", "00" * 32).output
     proof.write_text("{}")
     assert "is no proof" in run(data, "verify-proof", str(proof), "--key", key).output
