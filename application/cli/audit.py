@@ -9,6 +9,7 @@ from uuid import UUID
 import click
 import msgspec
 import psycopg
+from eventsourcing.persistence import MapperDeserialisationError
 
 from application import time_travel
 from application.bundle import Bundle, NotReplayable
@@ -26,10 +27,12 @@ from application.store_connections import Connection
 from domain.errors import NotFound
 from projections import recheck
 from projections.connections import open_engine
-from projections.log import LogReader
+from projections.failures import told
+from projections.log import LogReader, Unreadable
 from projections.registry import PROJECTIONS
 
 PROGRESS_EVERY = 100_000
+ASK_VERIFY = "`tiffin audit verify` says whether the log is the one that was written."
 WIDEST = 200
 """Characters of a value on the terminal."""
 
@@ -152,10 +155,13 @@ def replay(stream_id: UUID | None, bundle: Path | None, *, everything: bool) -> 
         _replay_bundle(Bundle(bundle), stream_id)
         return
     with resolved(read_settings()) as settings:
-        if stream_id is not None:
-            _step_through(settings, stream_id)
-        elif not _recheck(settings):
-            raise SystemExit(1)
+        try:
+            if stream_id is not None:
+                _step_through(settings, stream_id)
+            elif not _recheck(settings):
+                raise SystemExit(1)
+        except (MapperDeserialisationError, Unreadable) as error:
+            raise click.ClickException(f"{error}. {ASK_VERIFY}") from error
 
 
 def _replay_bundle(bundle: Bundle, stream_id: UUID | None) -> None:
@@ -241,6 +247,8 @@ def opened() -> Iterator[tuple[Connection, Book]]:
             yield connection, book_of(settings)
         except UnreadableSeals as error:
             raise click.ClickException(str(error)) from None
+        except psycopg.DataError as error:
+            raise click.ClickException(f"An event cannot be read: {told(error)}. {ASK_VERIFY}") from error
 
 
 def book_of(settings: Settings) -> Book:

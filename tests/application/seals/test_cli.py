@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -74,6 +75,32 @@ def test_what_cannot_be_asked_is_refused_in_words(data: Path) -> None:
         refused = run(data, *arguments)
         assert refused.exit_code != 0
         assert said in refused.output, refused.output
+
+
+@pytest.mark.parametrize("state", [b"\xff", b"{}"], ids=["no text", "no event"])
+def test_an_event_that_cannot_be_read_is_told_in_words(data: Path, tmp_path: Path, state: bytes) -> None:
+    with psycopg.connect(postgres.address(data / "postgres"), autocommit=True) as connection:
+        found = connection.execute("SELECT originator_id, event_id, state FROM events WHERE position = 7").fetchall()
+        ((stream_id, event_id, before),) = found
+        try:
+            _rewrite(connection, state)
+            refused = [run(data, "replay", "--stream", str(stream_id))]
+            if state == b"\xff":
+                refused += [run(data, "prove", str(event_id)), run(data, "export", str(tmp_path / "bundle"))]
+            for one in refused:
+                assert "`tiffin audit verify` says" in one.output, (one.output, one.exception)
+                assert one.exit_code == 1
+            assert "event 7: is not what was appended" in run(data, "verify").output
+        finally:
+            _rewrite(connection, before)
+    assert run(data, "verify").exit_code == 0
+
+
+def _rewrite(connection: "psycopg.Connection[tuple[Any, ...]]", state: bytes) -> None:
+    """What whoever owns the database can do."""
+    connection.execute("ALTER TABLE events DISABLE TRIGGER ALL")
+    connection.execute("UPDATE events SET state = %s WHERE position = 7", (state,))
+    connection.execute("ALTER TABLE events ENABLE TRIGGER ALL")
 
 
 def test_a_key_that_is_not_trusted_fails(data: Path) -> None:
