@@ -15,6 +15,7 @@ from application.revision import check
 from application.settings import Settings, read_settings
 from projections import dead_letters, generations, positions, registry, second_chance
 from projections.connections import open_engine
+from projections.log import Unreadable
 
 
 @click.group(name="projections", invoke_without_command=True)
@@ -49,7 +50,7 @@ def rebuild(name: str) -> None:
                     with open_keys(settings) as keys:
                         reader = log_reader(settings, keys)
                         position = generations.rebuild(open_engine(settings.database.url), reader, projection, _tell)
-                except generations.AlreadyRebuilding as error:
+                except (generations.AlreadyRebuilding, Unreadable) as error:
                     raise click.ClickException(str(error)) from error
                 click.echo(f"{name} is rebuilt up to position {position}, in {time.monotonic() - began:.1f} s.")
                 return

@@ -144,3 +144,12 @@ def test_rebuilding_says_how_far_it_came(settings: Settings, connection: Connect
     unknown = ask(settings, "rebuild", "nonsense")
     assert unknown.exit_code == 1
     assert "there are: order_details" in unknown.output
+
+
+def test_a_rebuild_that_cannot_read_the_log_says_where(
+    settings: Settings, connection: Connection, history: History
+) -> None:
+    history.tell(DRIVER, joined())
+    history.store(connection)  # with keys that nobody else has
+    stuck = ask(settings, "rebuild", "driver_board")
+    assert (stuck.exit_code, "The event after position 0 cannot be read" in stuck.output) == (1, True), stuck.output
