@@ -9,11 +9,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
+import redis
 from sqlalchemy import Connection, Row, text
 
 from application.bootstrap import Tiffin
+from application.commands import EndShift
 from application.commands.handlers.saving import begin
 from application.context import Context
+from application.execute import execute
 from application.ids import new_id
 from application.kinds import DRIVER, PRIVACY
 from application.sessions import Sessions
@@ -24,6 +27,7 @@ from domain.event import Meta, Role
 from projections import positions
 
 PATIENCE_SECONDS = 10.0
+TRIES = 5
 NOWHERE = -1
 """The position of a read model that no projector has made yet."""
 FORGETTABLE = (Role.CUSTOMER, Role.DRIVER)
@@ -42,6 +46,8 @@ class Forgotten(NamedTuple):
     before: bool
     """They had been forgotten before; whatever was missing was done now."""
     erased: bool
+    rewritten: bool
+    """Valkey writes its append-only file anew."""
 
 
 def forget(tiffin: Tiffin, sessions: Sessions, subject_id: UUID) -> Forgotten:
@@ -60,11 +66,13 @@ def forget(tiffin: Tiffin, sessions: Sessions, subject_id: UUID) -> Forgotten:
             if account.disabled_at is None:
                 _enable(tiffin, account.id)
             raise
+    if role is Role.DRIVER and before is None:
+        _end_shift(tiffin, subject_id)
     position = _record(tiffin, role, subject_id) if before is None else 0
     tiffin.keys.destroy(subject_id)
     _erase_account(tiffin, account.id, subject_id)
     at = before or _forgotten_at(tiffin, subject_id) or tiffin.clock.now()
-    return Forgotten(at, before is not None, _wait(tiffin, position or None))
+    return Forgotten(at, before is not None, _wait(tiffin, position or None), _rewrite_file(tiffin))
 
 
 def stream_of(subject_id: UUID) -> UUID:
@@ -82,9 +90,8 @@ def _forgotten_at(tiffin: Tiffin, subject_id: UUID) -> datetime | None:
 def _refuse_if_busy(tiffin: Tiffin, role: Role, subject_id: UUID) -> None:
     """Orders are asked of the read model, once it has seen everything that came before the account was closed."""
     if role is Role.DRIVER:
-        driver = tiffin.store.load(DRIVER, subject_id)
-        if driver.on_shift or driver.deliveries:
-            raise StillBusy("This driver is on shift or carries an order: end the shift first.", status="on_shift")
+        if tiffin.store.load(DRIVER, subject_id).deliveries:
+            raise StillBusy("This driver carries an order: let it be delivered, or unassign it, first.", status="busy")
         return
     if not _wait(tiffin, None):
         raise StillBusy("The read models lag behind; start `tiffin projector`, and try again.", status="unknown")
@@ -92,6 +99,26 @@ def _refuse_if_busy(tiffin: Tiffin, role: Role, subject_id: UUID) -> None:
         order_id = connection.execute(_OPEN_ORDER, {"id": subject_id}).scalar()
     if order_id is not None:
         raise StillBusy(f"Order {order_id} is under way: let it be delivered, or cancel it, first.", status="open")
+
+
+def _end_shift(tiffin: Tiffin, driver_id: UUID) -> None:
+    """Nobody can do it for themselves any more."""
+    context = Context(meta=Meta(correlation_id=str(new_id())), now=tiffin.clock.now())
+    if tiffin.store.load(DRIVER, driver_id).on_shift:
+        execute(tiffin, context, EndShift(driver_id=driver_id))
+
+
+def _rewrite_file(tiffin: Tiffin) -> bool:
+    """Have Valkey write its append-only file anew: it still tells of the sessions that were. False: it would not."""
+    for _ in range(TRIES):
+        try:
+            tiffin.valkey.bgrewriteaof()
+        except redis.ResponseError:
+            # Another rewrite is under way, which may have begun too early.
+            time.sleep(1.0)
+        else:
+            return True
+    return False
 
 
 def _record(tiffin: Tiffin, role: Role, subject_id: UUID) -> int:

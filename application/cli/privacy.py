@@ -50,6 +50,8 @@ def forget(customer: UUID, *, yes: bool) -> None:
             ) from error
     click.echo(f"{customer} was forgotten{' before' if done.before else ''}, at {done.at:%Y-%m-%d %H:%M:%S %Z}.")
     click.echo(f"Running processes let go of the key within {HELD_SECONDS:.0f} s.")
+    if not done.rewritten:
+        click.echo("Valkey's append-only file may hold names of old sessions: run BGREWRITEAOF on the server.")
     if not done.erased:
         click.echo("Read models show the data until a projector runs (`tiffin projections` shows where they are).")
 

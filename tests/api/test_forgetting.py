@@ -17,7 +17,7 @@ from application.bundle import Bundle
 from application.commands import CapturePayment, CompleteOrder, MatchOrder
 from application.commands.orders import AddNote
 from application.context import Context
-from application.kinds import ORDER
+from application.kinds import DRIVER, ORDER
 from application.privacy.keys import Forgotten, log_reader
 from application.seals import export, sealer, verification
 from application.seals.book import Book
@@ -110,7 +110,6 @@ class Lived:
         self.driver.do(f"/v1/orders/{self.order}/delivery")
         react(client, CapturePayment(order_id=UUID(self.order)), clock)
         react(client, CompleteOrder(order_id=UUID(self.order)), clock)
-        self.driver.do("/v1/driver/shift", method="DELETE")
 
 
 @pytest.fixture
@@ -199,7 +198,9 @@ def test_what_is_shown_afterwards_is_what_the_log_says(
 ) -> None:
     lived.deliver(client, clock)
     forget(client, lived.customer.id)
-    forget(client, lived.driver.id)
+    assert client.app.services.tiffin.store.load(DRIVER, UUID(lived.driver.id)).on_shift
+    assert forget(client, lived.driver.id).rewritten
+    assert not client.app.services.tiffin.store.load(DRIVER, UUID(lived.driver.id)).on_shift
     assert where(everything(settings.database.url), OF_CUSTOMER + OF_DRIVER) == set()
     assert not any(word in in_valkey(settings.valkey.url) for word in OF_DRIVER)
     reader, engine = log_reader(settings, client.app.services.tiffin.keys), open_engine(settings.database.url)
@@ -213,7 +214,7 @@ def test_what_is_shown_afterwards_is_what_the_log_says(
 def test_whoever_has_something_under_way_is_not_forgotten_yet(
     client: TestClient[Api], lived: Lived, clock: HandClock
 ) -> None:
-    for person, said in ((lived.customer, f"Order {lived.order} is under way"), (lived.driver, "is on shift")):
+    for person, said in ((lived.customer, f"Order {lived.order} is under way"), (lived.driver, "carries an order")):
         with pytest.raises(forgetting.StillBusy, match=said):
             forget(client, person.id)
     assert lived.customer.show(f"/v1/orders/{lived.order}")["dropoff"]["address"] == ADDRESS
