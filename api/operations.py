@@ -6,8 +6,9 @@ A gate is a `before_request` hook rather than a guard: Litestar copies the whole
 
 import re
 from collections.abc import Awaitable, Callable, Collection
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import get, post
@@ -32,6 +33,7 @@ EVERYONE = frozenset(set(Role) - {Role.SYSTEM})
 PUBLIC: frozenset[Role] = frozenset()
 """No session needed."""
 
+_IN_PATH = re.compile(r"\{(\w+)(:\w+)?\}")
 _KEY = re.compile(rb"[\x21-\x7e]{1,128}")
 _POSITION = re.compile(rb"[0-9]{1,18}")
 
@@ -66,20 +68,24 @@ def query(
     problems: Collection[int] = (),
 ) -> Declare:
     """A look at read models, in a thread or by a coroutine. A Tiffin-Position header waits for those in `reads`."""
-    return _declare(
-        method,
-        path,
-        operation_id=id,
-        summary=summary,
-        status_code=200,
-        media_type=answer_type,
-        before_request=_reading(roles, tuple(reads)),
-        opt={
-            DESCRIPTION: Description(
-                roles=roles, waits=True, body=body, answer=answer, answer_type=answer_type, problems=problems
-            )
-        },
-    )
+
+    def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
+        return _declare(
+            method,
+            path,
+            operation_id=id,
+            summary=summary,
+            status_code=200,
+            media_type=answer_type,
+            before_request=_reading(roles, tuple(reads), _parameters(function, path)),
+            opt={
+                DESCRIPTION: Description(
+                    roles=roles, waits=True, body=body, answer=answer, answer_type=answer_type, problems=problems
+                )
+            },
+        )(function)
+
+    return declare
 
 
 def command(
@@ -126,16 +132,23 @@ def live(
     problems: Collection[int] = (404,),
 ) -> Declare:
     """An endless GET on the event loop."""
-    return get(
-        path,
-        operation_id=id,
-        summary=summary,
-        media_type=media_type,
-        before_request=_reading(roles, ()),
-        opt={
-            DESCRIPTION: Description(roles=roles, waits=False, answer=answer, answer_type=media_type, problems=problems)
-        },
-    )
+
+    def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
+        handler: HTTPRouteHandler = get(
+            path,
+            operation_id=id,
+            summary=summary,
+            media_type=media_type,
+            before_request=_reading(roles, (), _parameters(function, path)),
+            opt={
+                DESCRIPTION: Description(
+                    roles=roles, waits=False, answer=answer, answer_type=media_type, problems=problems
+                )
+            },
+        )(function)
+        return handler
+
+    return declare
 
 
 def plain(
@@ -209,13 +222,29 @@ def _entering(roles: Collection[Role]) -> Gate | None:
     return gate
 
 
-def _reading(roles: Collection[Role], reads: tuple[str, ...]) -> Gate:
+def _parameters(function: Callable[..., Any], path: str) -> frozenset[str]:
+    """What the function takes from the query: everything but the call, its body, and what is in the path."""
+    in_path = {name for name, _ in _IN_PATH.findall(path)}
+    return frozenset(signature(function).parameters) - {"self", "request", "data"} - in_path
+
+
+def _check_query(query: bytes, known: frozenset[str]) -> None:
+    """Raise 400 for what cannot be stored, and for a parameter that nobody knows: a misspelt filter filters nothing."""
+    if b"%00" in query or b"\0" in query:
+        raise invalid("query", "Leave out NUL characters.")
+    for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name not in known:
+            there_are = f"there are: {', '.join(sorted(known))}." if known else "this takes none."
+            raise invalid(name, f"There is no such query parameter; {there_are}")
+
+
+def _reading(roles: Collection[Role], reads: tuple[str, ...], known: frozenset[str]) -> Gate:
     async def gate(request: ApiRequest) -> None:
         if roles:
             await authenticate(request, roles)
         call = request.call
-        if b"%00" in request.scope["query_string"] or b"\0" in request.scope["query_string"]:
-            raise invalid("query", "Leave out NUL characters.")
+        if query := request.scope["query_string"]:
+            _check_query(query, known)
         wanted = call.headers.get(b"tiffin-position")
         if wanted is not None and not _POSITION.fullmatch(wanted):
             raise invalid("Tiffin-Position", "Send the whole number that a command answered with.")

@@ -259,3 +259,14 @@ def test_requests_beyond_the_connections_wait_or_are_told_to(city: City, setting
     for thread in threads:
         thread.join(30)
     assert statuses == [200] * len(threads)
+
+
+def test_a_misspelt_query_parameter_is_named(city: City) -> None:
+    customer = city.customer()
+    answer = customer.get("/v1/restaurants", lat=41.15, long=-8.61)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "long"
+    assert "there are: " in error["message"]
+    assert "lon" in error["message"]
+    assert customer.get("/v1/restaurants", lat=41.15, lon=-8.61).status_code == 200
