@@ -167,9 +167,12 @@ class PostgresRecorder(LogRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        """One stream's events, as the library asks for them."""
+        """One stream's events, as the library asks for them; somebody will be shown them."""
         statement = STREAM_BACKWARDS if desc else STREAM
-        return _select(self._connections, statement, originator_id, gt, lte, limit)
+        found = _select(self._connections, statement, originator_id, gt, lte, limit)
+        if found:
+            self._pass_barrier()
+        return found
 
     def select_notifications(
         self,

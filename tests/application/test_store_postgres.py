@@ -6,6 +6,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from application.event_store import PostgresEventStore
 from application.ids import new_id
@@ -64,6 +65,22 @@ def test_everybody_listening_hears_the_last_position(store: PostgresEventStore, 
     act(store, new_id(), 0, registered(), STARTED)
     (heard,) = sql.notifies(timeout=10, stop_after=1)
     assert (heard.channel, heard.payload) == ("tiffin_log", "2")
+
+
+def test_whoever_is_shown_a_stream_is_shown_what_is_on_disk(postgres_url: str, sql: Connection) -> None:
+    settings = replace(store_settings(postgres_url), durable_barrier=True)
+    store = PostgresEventStore(settings, MemoryKeys())
+    try:
+        stream = join(store)
+        # Something that waits for no disk: it is flushed by whoever reads after it, or by chance a moment later.
+        sql.execute("SET synchronous_commit = off")
+        sql.execute("CREATE TABLE later AS SELECT 1 AS one")
+        row = sql.execute("SELECT pg_current_wal_insert_lsn()").fetchone()
+        assert len(list(store.stream(stream))) == 1
+        flushed = sql.execute("SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn", row).fetchone()
+    finally:
+        store.close()
+    assert flushed == (True,)
 
 
 def test_the_reaction_row_says_how_it_ended(store: PostgresEventStore, sql: Connection) -> None:
