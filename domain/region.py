@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from domain.geo import Position
+from domain.scoring import PROFILES
 
 
 class Fees(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     """How drivers are found and asked."""
 
     profile: str = "seven_factor"
+    """Of `domain.scoring.PROFILES`."""
     radii_m: tuple[float, ...] = (5_000.0, 10_000.0)
     candidates: int = 20
     max_offers: int = 5
@@ -44,6 +46,11 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     silent_machine_seconds: float = 3.0
     restaurant_answer_seconds: float = 600.0
     """A placed order that the restaurant leaves unanswered this long is rejected by the system."""
+
+    def __post_init__(self) -> None:
+        """Refuse a profile that does not exist, as a ValueError that names those that do."""
+        if self.profile not in PROFILES:
+            raise ValueError(f"unknown scoring profile {self.profile!r}: use one of {', '.join(PROFILES)}")
 
 
 class Region(msgspec.Struct, frozen=True, kw_only=True):

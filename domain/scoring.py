@@ -7,6 +7,9 @@ from uuid import UUID
 
 import msgspec
 
+MILE_M = 1_609.344
+NEAR_M, FAIRLY_NEAR_M = 0.5 * MILE_M, 1.2 * MILE_M
+
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A driver who could be asked, as matching knows him."""
@@ -84,5 +87,33 @@ def seven_factor(candidate: Candidate, *, preparation_left_seconds: float) -> Sc
     return Score(profile="seven_factor", total=sum(factors.values()), factors=factors)
 
 
-PROFILES: Mapping[str, Profile] = {"seven_factor": seven_factor}
+def weighted(candidate: Candidate, *, preparation_left_seconds: float) -> Score:  # noqa: ARG001 - as all profiles
+    """Distance, rating, acceptance and load, each 0 to 1, weighted 40/25/20/15 %; the best total is 1.
+
+    0.40 max(0, 1 - km / 5) + 0.25 rating / 5 + 0.20 acceptance + 0.15 max(0, 1 - orders / 3).
+    """
+    factors = {
+        "distance": 0.40 * max(0.0, 1.0 - candidate.distance_m / 5_000.0),
+        "rating": 0.25 * candidate.rating / 5.0,
+        "acceptance": 0.20 * candidate.acceptance_rate,
+        "load": 0.15 * max(0.0, 1.0 - candidate.active_orders / 3.0),
+    }
+    return Score(profile="weighted", total=sum(factors.values()), factors=factors)
+
+
+def proximity(candidate: Candidate, *, preparation_left_seconds: float) -> Score:  # noqa: ARG001 - as all profiles
+    """Nearness above all, then rating and acceptance, each 0 to 10, weighted 50/30/20 %; the best total is 10.
+
+    Nearness is 10 up to half a mile, 8 at 1.2 miles, and falls on as steeply: nothing from 4 miles on.
+    """
+    beyond_m = max(0.0, candidate.distance_m - NEAR_M)
+    factors = {
+        "distance": 0.5 * max(0.0, 10.0 - 2.0 * beyond_m / (FAIRLY_NEAR_M - NEAR_M)),
+        "rating": 0.3 * 2.0 * candidate.rating,
+        "acceptance": 0.2 * 10.0 * candidate.acceptance_rate,
+    }
+    return Score(profile="proximity", total=sum(factors.values()), factors=factors)
+
+
+PROFILES: Mapping[str, Profile] = {"seven_factor": seven_factor, "weighted": weighted, "proximity": proximity}
 """Ways to score; `Region.dispatch.profile` names the one in use."""

@@ -4,9 +4,10 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from domain.region import PORTO
-from domain.scoring import PROFILES, Candidate, seven_factor
+from domain.region import PORTO, Dispatch
+from domain.scoring import MILE_M, PROFILES, Candidate, proximity, seven_factor, weighted
 
 NEUTRAL = {
     "distance": 0.0,
@@ -109,3 +110,64 @@ def test_the_total_is_the_sum_of_what_is_shown(someone: Candidate, left_seconds:
 
 def test_the_regions_profile_is_known() -> None:
     assert PORTO.dispatch.profile in PROFILES
+
+
+@pytest.mark.parametrize(
+    ("changes", "factor", "points"),
+    [
+        ({"distance_m": 0.0}, "distance", 0.40),
+        ({"distance_m": 2_500.0}, "distance", 0.20),
+        ({"distance_m": 5_000.0}, "distance", 0.0),
+        ({"distance_m": 9_000.0}, "distance", 0.0),
+        ({"rating": 4.0}, "rating", 0.20),
+        ({"acceptance_rate": 0.9}, "acceptance", 0.18),
+        ({"active_orders": 0}, "load", 0.15),
+        ({"active_orders": 1}, "load", 0.10),
+        ({"active_orders": 4}, "load", 0.0),
+    ],
+)
+def test_weighted_factors(changes: dict[str, Any], factor: str, points: float) -> None:
+    score = weighted(candidate(**changes), preparation_left_seconds=0.0)
+    assert score.factors[factor] == pytest.approx(points)
+
+
+@pytest.mark.parametrize(("miles", "points"), [(0.0, 5.0), (0.5, 5.0), (0.85, 4.5), (1.2, 4.0), (4.0, 0.0), (9.0, 0.0)])
+def test_proximity_falls_from_half_a_mile_on(miles: float, points: float) -> None:
+    score = proximity(candidate(distance_m=miles * MILE_M), preparation_left_seconds=0.0)
+    assert score.factors == {"distance": pytest.approx(points), "rating": 0.0, "acceptance": 0.0}
+
+
+def test_proximity_weighs_rating_and_acceptance() -> None:
+    score = proximity(candidate(rating=5.0, acceptance_rate=0.5), preparation_left_seconds=0.0)
+    assert score.factors == {"distance": 0.0, "rating": pytest.approx(3.0), "acceptance": pytest.approx(1.0)}
+
+
+drivers = st.builds(
+    candidate,
+    distance_m=st.floats(0.0, 30_000.0),
+    travel_seconds=st.floats(0.0, 7_200.0),
+    active_orders=st.integers(0, 3),
+    rating=st.floats(0.0, 5.0),
+    deliveries=st.integers(0, 10_000),
+    acceptance_rate=st.floats(0.0, 1.0),
+    route_efficiency=st.floats(0.0, 1.0),
+)
+
+
+@pytest.mark.parametrize(("profile", "best"), [("weighted", 1.0), ("proximity", 10.0)])
+@given(driver=drivers, nearer_by=st.floats(0.0, 30_000.0))
+def test_no_profile_prefers_the_farther_of_two_alike(
+    profile: str, best: float, driver: Candidate, nearer_by: float
+) -> None:
+    score = PROFILES[profile]
+    nearer = replace(driver, distance_m=max(0.0, driver.distance_m - nearer_by))
+    told = score(driver, preparation_left_seconds=0.0)
+    assert 0.0 <= told.total <= best + 1e-9
+    assert told.total == pytest.approx(sum(told.factors.values()))
+    assert score(nearer, preparation_left_seconds=0.0).total >= told.total
+
+
+def test_a_region_names_a_profile_that_exists() -> None:
+    assert {Dispatch(profile=name).profile for name in PROFILES} == {"seven_factor", "weighted", "proximity"}
+    with pytest.raises(ValueError, match="unknown scoring profile 'nearest': use one of seven_factor, weighted"):
+        Dispatch(profile="nearest")
