@@ -45,7 +45,7 @@ def choose_driver(positions: Positions, search: Search) -> Choice | None:
     if not may_ask(search.order, search.region):
         return None
     for radius_m in search.region.dispatch.radii_m:
-        choices = list(ranked(_nearest(positions, search, radius_m), search, radius_m))
+        choices = candidates(positions, search, radius_m)
         for place, choice in enumerate(choices):
             held = positions.claim(
                 search.region.id, choice.driver_id, search.order.id, until=search.offer_until, now=search.now
@@ -55,6 +55,11 @@ def choose_driver(positions: Positions, search: Search) -> Choice | None:
                 outscored = [_rival(other, PassedOver.OUTSCORED) for other in choices[place + 1 :]]
                 return replace(choice, rivals=(*taken, *outscored)[:MOST_RIVALS])
     return None
+
+
+def candidates(positions: Positions, search: Search, radius_m: float) -> list[Choice]:
+    """Who could be asked within a radius, best first; looks only, and holds nobody."""
+    return list(ranked(_nearest(positions, search, radius_m), search, radius_m))
 
 
 def may_ask(order: Order, region: Region) -> bool:

@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "accounts": "Create accounts for staff.",
     "projections": "Show position and lag of the read models; pause, retry, rebuild one.",
     "reactions": "Show reactions that wait or gave up; retry one.",
+    "dispatch": "Why these drivers were asked, and who else could have been.",
     "events": "Which events there are; what one request set going.",
     "audit": "Verify the log against its seals, prove events, export, replay.",
     "privacy": "Forget a person; rotate the key-encryption key.",

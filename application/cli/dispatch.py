@@ -1,0 +1,120 @@
+"""`tiffin dispatch explain ORDER`: why these drivers were asked, and whom each profile would ask now."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import click
+from msgspec.structs import replace
+from rich.console import Console
+from rich.table import Table
+
+from application.bootstrap import Tiffin, open_tiffin
+from application.disputes.gather import gather
+from application.disputes.report import Dispute, Offered
+from application.engines.embedded import resolved
+from application.kinds import ORDER
+from application.matching import Choice, Search, candidates, offer_seconds
+from application.revision import check
+from application.settings import read_settings
+from domain.errors import NotFound
+from domain.order import NEEDS_DRIVER, Order
+from domain.scoring import PROFILES, Score
+from projections import driver_board
+
+
+@click.group(name="dispatch")
+def command() -> None:
+    """Why these drivers were asked."""
+
+
+@command.command(name="explain")
+@click.argument("order_id", metavar="ORDER", type=click.UUID)
+def explain(order_id: UUID) -> None:
+    """Tell of ORDER every offer with its candidates and factors.
+
+    While a driver is searched for, also whom each profile would ask now. Looks only: nobody is held or asked.
+    """
+    console = Console()
+    with resolved(read_settings()) as settings:
+        check(settings.database.url)
+        with open_tiffin(settings) as tiffin:
+            try:
+                with tiffin.reads.connect() as connection:
+                    dispute = gather(tiffin, connection, order_id, with_positions=False)
+            except NotFound as error:
+                raise click.ClickException(str(error)) from None
+            _tell_offers(console, dispute)
+            order = tiffin.store.load(ORDER, order_id)
+            if order.status in NEEDS_DRIVER and order.driver_id is None:
+                _tell_now(console, tiffin, order)
+
+
+def ranking(tiffin: Tiffin, order: Order) -> Mapping[str, Sequence[Choice]]:
+    """Whom each profile would ask for an order now, best first; within the smallest radius that has anybody."""
+    region, now = tiffin.regions[order.region], tiffin.clock.now()
+    search = Search(
+        order=order,
+        region=region,
+        now=now,
+        machine_now=tiffin.clock.machine_now(),
+        offer_until=now + timedelta(seconds=offer_seconds(order, region)),
+    )
+    found: dict[str, Sequence[Choice]] = {}
+    for profile in PROFILES:
+        dispatch = replace(region.dispatch, profile=profile)
+        as_profiled = replace(search, region=replace(region, dispatch=dispatch))
+        looks = (candidates(tiffin.positions, as_profiled, radius_m) for radius_m in dispatch.radii_m)
+        found[profile] = next(filter(None, looks), ())
+    return found
+
+
+def _tell_offers(console: Console, dispute: Dispute) -> None:
+    for round_ in dispute.rounds:
+        console.print(
+            f"Round {round_.number}, {round_.began_at:%H:%M:%S}, {round_.radius_m / 1000:g} km: {round_.told}"
+        )
+        for offer in dispute.offers:
+            if offer.round == round_.number:
+                console.print(_offer_table(offer))
+                console.print(offer.not_offered.told)
+                for one in offer.not_offered.left_out:
+                    console.print(f"  left out: {one.name or one.driver_id}, who {one.why} at {one.at:%H:%M:%S}")
+    if not dispute.rounds:
+        console.print("No driver was searched for.")
+
+
+def _offer_table(offer: Offered) -> Table:
+    table = Table("driver", "", "km", "min", "points", *_heads(offer.score), title=f"Offer {offer.sequence}")
+    asked = str(offer.driver_name or offer.driver_id)
+    table.add_row(asked, offer.answer, *_cells(offer.distance_m, offer.travel_seconds, offer.score))
+    for rival in offer.not_offered.rivals:
+        name = str(rival.name or rival.driver_id)
+        table.add_row(name, rival.why, *_cells(rival.distance_m, rival.travel_seconds, rival.score))
+    return table
+
+
+def _tell_now(console: Console, tiffin: Tiffin, order: Order) -> None:
+    by_profile = ranking(tiffin, order)
+    in_use = tiffin.regions[order.region].dispatch.profile
+    with tiffin.reads.connect() as connection:
+        names = driver_board.names(connection, {one.driver_id for found in by_profile.values() for one in found})
+    for profile, choices in by_profile.items():
+        if not choices:
+            console.print("Nobody is near enough, free and heard of at this moment.")
+            return
+        title = f"Now by {profile}{', which is in use' if profile == in_use else ''}"
+        table = Table("driver", "km", "min", "points", *_heads(choices[0].score), title=title)
+        for one in choices:
+            name = names.get(one.driver_id, str(one.driver_id))
+            table.add_row(name, *_cells(one.distance_m, one.travel_seconds, one.score))
+        console.print(table)
+
+
+def _heads(score: Score) -> list[str]:
+    return [factor.replace("_", " ") for factor in score.factors]
+
+
+def _cells(distance_m: float, travel_seconds: float, score: Score) -> list[str]:
+    factors = (f"{points + 0.0:.2f}" for points in score.factors.values())
+    return [f"{distance_m / 1000:.2f}", f"{travel_seconds / 60:.1f}", f"{score.total:.2f}", *factors]

@@ -1,0 +1,65 @@
+"""`tiffin dispatch explain`: what was recorded of every offer, and whom each profile would ask now."""
+
+from uuid import UUID
+
+from click.testing import CliRunner, Result
+from litestar.testing import TestClient
+
+from api.app import Api
+from application.cli.__main__ import tiffin
+from application.cli.dispatch import ranking
+from application.commands import MatchOrder
+from application.ids import new_id
+from application.kinds import ORDER
+from application.settings import Settings
+from tests.api.conftest import HandClock
+from tests.api.people import THERE, City, basket
+from tests.api.test_loop import ping, react
+from tests.waiting import eventually
+
+
+def explained(settings: Settings, order: str) -> Result:
+    return CliRunner().invoke(tiffin, ["dispatch", "explain", order], env=settings.environment() | {"COLUMNS": "220"})
+
+
+def test_every_candidate_and_every_factor_is_told(
+    client: TestClient[Api], city: City, clock: HandClock, settings: Settings
+) -> None:
+    near, far = city.driver(), city.driver()
+    for driver, place in ((near, None), (far, THERE)):
+        driver.do("/v1/driver/shift")
+        ping(driver, clock, **({} if place is None else {"place": place}))
+    restaurant, customer = city.restaurant(), city.customer()
+    order = customer.do("/v1/orders", basket(restaurant))["id"]
+    restaurant.do(f"/v1/orders/{order}/confirmation")
+    services = client.app.services
+
+    now = ranking(services.tiffin, services.tiffin.store.load(ORDER, UUID(order)))
+    assert set(now) == {"seven_factor", "weighted", "proximity"}
+    for profile, choices in now.items():
+        assert [str(one.driver_id) for one in choices] == [near.id, far.id], profile
+        assert {one.score.profile for one in choices} == {profile}
+
+    react(client, MatchOrder(order_id=UUID(order)), clock)
+    eventually(lambda: near.show("/v1/driver/offers")["items"], what="an offer")
+    told = explained(settings, order)
+    assert told.exit_code == 0, told.output
+    assert "Offer 1" in told.output
+    assert "standing" in told.output
+    assert "outscored" in told.output
+    assert "1 other driver was near enough and free." in told.output
+    assert "earnings goal" in told.output
+    assert "Now by seven_factor, which is in use" in told.output
+    assert "Now by proximity" in told.output
+
+
+def test_an_order_that_was_never_searched_for_says_so(city: City, settings: Settings) -> None:
+    order = city.customer().do("/v1/orders", basket(city.restaurant()))["id"]
+    assert "No driver was searched for." in explained(settings, order).output
+
+
+def test_an_unknown_order_is_named(settings: Settings) -> None:
+    nothing = str(new_id())
+    told = explained(settings, nothing)
+    assert told.exit_code == 1
+    assert nothing in told.output
