@@ -8,7 +8,8 @@ import msgspec
 
 from api import examples
 from application.disputes import explain
-from application.disputes.report import Notification, Positions, Seen
+from application.disputes.report import DriverTrack, Notification, OrderTrack, Positions, Seen
+from application.tracks import Fix
 from domain import order
 from domain.event import Event, Meta, Recorded, Role
 from domain.geo import Position
@@ -96,6 +97,22 @@ _EXPLAINED = explain(
     as_of=_MORNING + timedelta(hours=1),
     region=PORTO,
     notifications=[_TOLD],
-    positions=Positions(seen=(_SEEN,), told="No track of drivers' positions is kept."),
+    positions=Positions(seen=(_SEEN,), told="Where drivers were while they had the order."),
 )
 DISPUTE: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(_EXPLAINED))
+
+_TRACK = OrderTrack(
+    order_id=_ORDER,
+    drivers=(
+        DriverTrack(
+            driver_id=_DRIVER,
+            driver_name="Rui Costa",
+            since=_MORNING + timedelta(seconds=55),
+            until=_MORNING + timedelta(seconds=1_962),
+            fixes=(Fix(_HERE, _MORNING + timedelta(seconds=1_302)), Fix(_THERE, _SEEN.at)),
+            complete=True,
+        ),
+    ),
+    kept_days=14,
+)
+TRACK: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(_TRACK))

@@ -21,6 +21,7 @@ from application.pings import PingWriter
 from application.sessions import Sessions
 from application.settings import Settings
 from application.store import Receipt
+from application.track_writer import TrackWriter
 from projections.waiting import PositionWaiter
 
 type Wiring = Callable[[Settings], AbstractContextManager[Tiffin]]
@@ -88,10 +89,16 @@ async def open_services(settings: Settings, executor: ThreadPoolExecutor, wiring
     tiffin = await loop.run_in_executor(None, opening.__enter__)
     try:
         async with (
+            # Closed last: it is told what the ping writer wrote in the end.
+            _writing_tracks(tiffin) as tracks,
             PositionWaiter(settings.database.url) as waiter,
             LiveHub(settings.valkey.url, settings.world.prefix) as hub,
             PingWriter(
-                settings.valkey.url, prefix=settings.world.prefix, regions=tiffin.regions, clock=tiffin.clock
+                settings.valkey.url,
+                prefix=settings.world.prefix,
+                regions=tiffin.regions,
+                clock=tiffin.clock,
+                keep=tracks.take,
             ) as pings,
             tiffin.link,
         ):
@@ -119,3 +126,13 @@ async def open_services(settings: Settings, executor: ThreadPoolExecutor, wiring
                 passwords.close()
     finally:
         await loop.run_in_executor(None, opening.__exit__, None, None, None)
+
+
+@asynccontextmanager
+async def _writing_tracks(tiffin: Tiffin) -> AsyncIterator[TrackWriter]:
+    writer = TrackWriter(tiffin.settings.database, tiffin.settings.positions, tiffin.clock)
+    writer.start()
+    try:
+        yield writer
+    finally:
+        await asyncio.get_running_loop().run_in_executor(None, writer.close)

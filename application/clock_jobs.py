@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 import redis
 
-from application import logs
+from application import logs, tracks
 from application.bootstrap import Tiffin
 from application.commands import ReportSilent
 from application.context import Context
@@ -93,11 +93,20 @@ def purge(tiffin: Tiffin) -> None:
         tiffin.side.run(statement, {"machine_now": tiffin.clock.machine_now(), "limit": PURGED_AT_ONCE})
 
 
+def keep_tracks(tiffin: Tiffin) -> None:
+    """Make the partitions of drivers' positions that are needed next, drop those past their time."""
+    with tiffin.reads.connect() as connection:
+        dropped = tracks.keep_partitions(driver(connection), tiffin.clock.now(), tiffin.settings.positions.history_days)
+    if dropped:
+        log.info("positions past their time dropped", partitions=dropped)
+
+
 JOBS = (
     Job(timedelta(seconds=1), sweep_silent_drivers),
     Job(timedelta(seconds=1), seal_log),
     Job(timedelta(seconds=5), release_loose_holds),
     Job(timedelta(seconds=60), purge),
+    Job(timedelta(seconds=60), keep_tracks),
 )
 
 

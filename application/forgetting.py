@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 import redis
 from sqlalchemy import Connection, Row, text
 
+from application import tracks
 from application.bootstrap import Tiffin
 from application.commands import EndShift
 from application.commands.handlers.saving import begin
@@ -71,6 +72,8 @@ def forget(tiffin: Tiffin, sessions: Sessions, subject_id: UUID) -> Forgotten:
     position = _record(tiffin, role, subject_id) if before is None else 0
     tiffin.keys.destroy(subject_id)
     _erase_account(tiffin, account.id, subject_id)
+    with tiffin.engine.begin() as connection:
+        tracks.erase(connection, subject_id)
     at = before or _forgotten_at(tiffin, subject_id) or tiffin.clock.now()
     return Forgotten(at, before is not None, _wait(tiffin, position or None), _rewrite_file(tiffin))
 

@@ -56,6 +56,15 @@ driver_location_dropped_total = Counter(
     "Pings dropped: stale, unknown (driver not on shift) or impossible.",
     ("reason",),
 )
+position_history_rows_total = Counter(
+    "position_history_rows_total",
+    "Positions written into the history.",
+)
+position_history_dropped_total = Counter(
+    "position_history_dropped_total",
+    "Accepted positions left out of the history: full (the buffer), old (past retention), failed.",
+    ("reason",),
+)
 delivery_duration_minutes = Histogram(
     "delivery_duration_minutes",
     "Business time from placement to the customer's door.",

@@ -4,7 +4,7 @@ No timer gathers them: while one write is under way the next batch fills by itse
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import batched
 from typing import Self
 
@@ -21,6 +21,9 @@ MOST_WAITING = 20_000
 """Pings of one region that may wait in one process; at what one connection takes, about 0.2 s of them."""
 PINGS_A_WRITE = 2_000
 
+type Keep = Callable[[Sequence[Ping], bytes], None]
+"""Told which pings were written, and the outcome of each as a letter. Must not block."""
+
 
 class Busy(Exception):  # noqa: N818 - names the outcome
     """More pings wait than may, or Valkey does not answer; send them again after `retry_after_seconds`."""
@@ -34,10 +37,18 @@ class Busy(Exception):  # noqa: N818 - names the outcome
 class PingWriter:
     """One per API process: `async with PingWriter(url, …) as writer` in the application's lifespan."""
 
-    def __init__(self, valkey_url: str, *, prefix: str, regions: Mapping[str, Region], clock: Clock) -> None:
-        """`prefix` is `WorldSettings.prefix`; both clocks are read once a write."""
+    def __init__(
+        self,
+        valkey_url: str,
+        *,
+        prefix: str,
+        regions: Mapping[str, Region],
+        clock: Clock,
+        keep: Keep = lambda _pings, _outcomes: None,
+    ) -> None:
+        """`prefix` is `WorldSettings.prefix`; both clocks are read once a write, `keep` is told of every one."""
         self._link = ValkeyLink(valkey_url)
-        self._queues = {region: _Queue(self._link, RegionKeys(prefix, region), clock) for region in regions}
+        self._queues = {region: _Queue(self._link, RegionKeys(prefix, region), clock, keep) for region in regions}
 
     async def submit(self, region: str, pings: Sequence[Ping]) -> PingCounts:
         """Tell what became of these pings, once Valkey has acknowledged them. Raises Busy; KeyError: no such region."""
@@ -63,10 +74,11 @@ type _Waiting = tuple[Sequence[Ping], asyncio.Future[PingCounts]]
 class _Queue:
     """A region's pings: one write at a time."""
 
-    def __init__(self, link: ValkeyLink, keys: RegionKeys, clock: Clock) -> None:
+    def __init__(self, link: ValkeyLink, keys: RegionKeys, clock: Clock, keep: Keep) -> None:
         self._link = link
         self._keys = keys
         self._clock = clock
+        self._keep = keep
         self._waiting: list[_Waiting] = []
         self._waiting_pings = 0
         self._writing: asyncio.Task[None] | None = None
@@ -90,7 +102,9 @@ class _Queue:
             while self._waiting:
                 batch = self._take()
                 try:
-                    outcomes = await self._write([ping for pings, _ in batch for ping in pings])
+                    written = [ping for pings, _ in batch for ping in pings]
+                    outcomes = await self._write(written)
+                    self._keep(written, outcomes)
                 except Exception as error:  # noqa: BLE001 - handed to those who wait for it
                     _fail(batch, error)
                 else:

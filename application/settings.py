@@ -104,6 +104,13 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
     an old one brings back who was forgotten since: in production keep them apart, and their copies for days only."""
 
 
+class PositionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of where drivers were."""
+
+    history_days: int = 14
+    """Business time. Older positions are dropped, an hour's at once."""
+
+
 class ObservabilitySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Log lines and metrics."""
 
@@ -122,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker: WorkerSettings = WorkerSettings()
     seals: SealSettings = SealSettings()
     privacy: PrivacySettings = PrivacySettings()
+    positions: PositionSettings = PositionSettings()
     observability: ObservabilitySettings = ObservabilitySettings()
     regions: tuple[Region, ...] = (PORTO,)
     data_dir: Path = Path(".tiffin")
@@ -145,6 +153,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "TIFFIN_SEAL_KEY": str(self.seals.key_file),
             "TIFFIN_KEY_FILE": str(self.privacy.key_file),
             "TIFFIN_KEYS_URL": self.privacy.keys_url,
+            "TIFFIN_POSITION_DAYS": str(self.positions.history_days),
             "LOG_LEVEL": self.observability.log_level,
         }
         if self.observability.metrics_dir is not None:
@@ -186,6 +195,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             key_file=_path(env, "TIFFIN_KEY_FILE", data_dir / "keys" / "personal.json"),
             keys_url=_database_url(env.get("TIFFIN_KEYS_URL", ""), "TIFFIN_KEYS_URL"),
         ),
+        positions=PositionSettings(history_days=_number(env, "TIFFIN_POSITION_DAYS", 14, 1, 400)),
         observability=ObservabilitySettings(
             log_level=_log_level(env.get("LOG_LEVEL", "")),
             metrics_dir=Path(metrics_dir) if metrics_dir else None,

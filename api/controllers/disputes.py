@@ -10,7 +10,7 @@ from api.call import ApiRequest
 from api.operations import SUPPORT, query
 from api.pages.dispute import page
 from api.pages.style import POLICY
-from application.disputes import Dispute, gather
+from application.disputes import Dispute, OrderTrack, gather, order_track
 
 HTML = "text/html"
 READS = ("inbox", "driver_board")
@@ -49,9 +49,22 @@ class Disputes(Controller):
         Late is who broke a word of their own while the order waited for it: the restaurant against its announced
         preparation, the driver against the offer's travel time and the estimate at pick-up, the platform where food
         was ready and no driver could be there. The rest of the total is named share by share. With `positions=true`
-        where its drivers were, as far as that is kept.
+        where its drivers were, at up to 200 moments, as far as that is kept.
         """
         return _told(request, order_id, with_positions=positions)
+
+    @query(
+        "/track",
+        id="get_order_track",
+        summary="Where an order's drivers were",
+        roles=SUPPORT,
+        answer=dispute_example.TRACK,
+        problems=(404,),
+    )
+    def get_order_track(self, request: ApiRequest, order_id: FromPath[UUID]) -> OrderTrack:
+        """Each driver's positions between assignment and delivery (or losing the order), as long as they are kept."""
+        request.note_access(order_id)
+        return order_track(request.services.tiffin, order_id)
 
     @query(
         "/dispute.html",

@@ -6,4 +6,6 @@ may.
 
 from application.disputes.explain import explain as explain
 from application.disputes.gather import gather as gather
+from application.disputes.gather import order_track as order_track
 from application.disputes.report import Dispute as Dispute
+from application.disputes.report import OrderTrack as OrderTrack

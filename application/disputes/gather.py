@@ -1,7 +1,7 @@
-"""Reads what a dispute is told from: the order's events, the inboxes, the drivers' names, the last positions."""
+"""Reads what a dispute is told from: the order's events, the inboxes, the drivers' names, their tracks."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -9,11 +9,13 @@ from sqlalchemy import Connection
 from application.bootstrap import Tiffin
 from application.disputes.course import Assignment, Course, course_of
 from application.disputes.explain import asked, considered, explain
-from application.disputes.report import Dispute, Notification, Positions, Seen, Side
+from application.disputes.report import Dispute, DriverTrack, Notification, OrderTrack, Positions, Seen, Side
+from application.tracks import MOST_FIXES, track
 from projections import driver_board, inbox
 from projections.inbox import Addressed
 
-NOT_KEPT = "No track of drivers' positions is kept, only where each driver on shift was last."
+MOST_SEEN = 200
+"""Positions in a dispute, spread over the whole track."""
 
 
 def gather(tiffin: Tiffin, connection: Connection, order_id: UUID, *, with_positions: bool) -> Dispute:
@@ -53,17 +55,53 @@ def _notification(course: Course, names: Mapping[UUID, str], entry: Addressed) -
     )
 
 
+def order_track(tiffin: Tiffin, order_id: UUID) -> OrderTrack:
+    """Where an order's drivers were while they had it. Blocks. Raises NotFound."""
+    course = course_of(order_id, list(tiffin.store.stream(order_id)))
+    return OrderTrack(
+        order_id=order_id,
+        drivers=_tracks(tiffin, course, tiffin.clock.now()),
+        kept_days=tiffin.settings.positions.history_days,
+    )
+
+
+def _tracks(tiffin: Tiffin, course: Course, now: datetime) -> tuple[DriverTrack, ...]:
+    return tuple(_driver_track(tiffin, course, assignment, now) for assignment in course.assignments)
+
+
+def _driver_track(tiffin: Tiffin, course: Course, assignment: Assignment, now: datetime) -> DriverTrack:
+    since, until = assignment.began.at, _let_go(course, assignment, now)
+    fixes = track(tiffin.reads, assignment.driver_id, since, until, MOST_FIXES + 1)
+    return DriverTrack(
+        driver_id=assignment.driver_id,
+        driver_name=assignment.driver_name,
+        since=since,
+        until=until,
+        fixes=tuple(fixes[:MOST_FIXES]),
+        complete=len(fixes) <= MOST_FIXES,
+    )
+
+
 def _positions(tiffin: Tiffin, course: Course, now: datetime) -> Positions:
-    """The last position of each driver, where it is of a time in which they had the order."""
-    region = course.placed.region
+    """The drivers' tracks, thinned to what can be read."""
     seen = [
-        Seen(driver_id=assignment.driver_id, position=last.position, at=last.at)
-        for assignment in course.assignments
-        if region in tiffin.regions
-        and (last := tiffin.positions.last_position(region, assignment.driver_id)) is not None
-        and assignment.began.at <= last.at <= _let_go(course, assignment, now)
+        Seen(driver_id=one.driver_id, position=fix.position, at=fix.at)
+        for one in _tracks(tiffin, course, now)
+        for fix in one.fixes
     ]
-    return Positions(seen=tuple(seen), told=NOT_KEPT if seen else f"{NOT_KEPT} None is of the time of this order.")
+    shown = seen[:: -(-len(seen) // MOST_SEEN) or 1]
+    return Positions(seen=tuple(shown), told=_told(tiffin, course, now, kept=len(seen), shown=len(shown)))
+
+
+def _told(tiffin: Tiffin, course: Course, now: datetime, *, kept: int, shown: int) -> str:
+    days = tiffin.settings.positions.history_days
+    if not kept:
+        past = course.began.at < now - timedelta(days=days)
+        return (
+            f"No position is kept of this order: they are kept for {days} days{', which have passed' if past else ''}."
+        )
+    thinned = "" if kept == shown else f" {shown} of {kept} are shown, evenly spread; the order's track has all."
+    return f"Where drivers were while they had the order; positions are kept for {days} days.{thinned}"
 
 
 def _let_go(course: Course, assignment: Assignment, now: datetime) -> datetime:

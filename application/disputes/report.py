@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from application.tracks import Fix
 from domain.eta import EtaBreakdown
 from domain.event import Role
 from domain.geo import Position
@@ -273,6 +274,26 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     driver_id: UUID
     position: Position
     at: datetime
+
+
+class DriverTrack(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a driver was while they had an order: oldest first, `complete` unless there were more than are told."""
+
+    driver_id: UUID
+    driver_name: str
+    since: datetime
+    until: datetime
+    fixes: tuple[Fix, ...]
+    complete: bool
+
+
+class OrderTrack(msgspec.Struct, frozen=True, kw_only=True):
+    """The way of an order: its drivers' between assignment and delivery, one after the other."""
+
+    order_id: UUID
+    drivers: tuple[DriverTrack, ...]
+    kept_days: int
+    """What is older is not kept."""
 
 
 class Positions(msgspec.Struct, frozen=True, kw_only=True):

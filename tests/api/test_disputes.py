@@ -10,8 +10,9 @@ from litestar.testing import TestClient
 
 from api.app import Api
 from application.commands import ExpireOffer, MatchOrder, ReleasePayment
-from tests.api.conftest import HandClock
-from tests.api.people import City, Person, basket
+from application.tracks import track
+from tests.api.conftest import NOON, HandClock
+from tests.api.people import HERE, City, Person, basket
 from tests.api.test_loop import ping, react
 from tests.waiting import eventually
 
@@ -118,10 +119,24 @@ def test_positions_are_told_on_request(city: City, client: TestClient[Api], cloc
 
     before = positions()
     assert before["seen"] == [], "where the driver was before he had the order is not this order's"
-    assert "No track" in before["told"], "what is not kept is said"
+    assert "No position is kept" in before["told"], "what is not kept is said"
+    assigned_at = clock.now()
+    for _ in range(3):
+        ping(driver, clock)
+    eventually(lambda: len(positions()["seen"]) == 3, what="the history is written")
+    seen = positions()["seen"]
+    assert {(one["driver_id"], one["position"]["lat"]) for one in seen} == {(driver.id, HERE["lat"])}
+    staff.do(f"/v1/support/orders/{order}/unassignment", {"reason": "bicycle broke"})
     ping(driver, clock)
-    (seen,) = positions()["seen"]
-    assert (seen["driver_id"], seen["position"]["lat"]) == (driver.id, pytest.approx(41.1579))
+    services = client.app.services
+    eventually(
+        lambda: len(track(services.tiffin.reads, UUID(driver.id), NOON, clock.now())) == 5, what="all pings are kept"
+    )
+    told = staff.show(f"/v1/support/orders/{order}/track")
+    (one,) = told["drivers"]
+    assert (one["driver_name"], one["complete"]) == ("Driver Silva", True)
+    assert len(one["fixes"]) == 3, "neither before the assignment nor after it"
+    assert all(fix["at"] > assigned_at.isoformat()[:19] for fix in one["fixes"])
 
 
 def test_the_page_tells_the_same_and_escapes_everything(order: str, staff: Person) -> None:
@@ -143,7 +158,7 @@ def test_the_page_tells_the_same_and_escapes_everything(order: str, staff: Perso
         "cannot be reached",
         "flat <tyre>",
         "Customer called <twice>.",
-        "No track",
+        "No position is kept",
     ):
         assert any(said in text for text in parsed.texts), said
 
@@ -167,7 +182,7 @@ def test_looks_at_a_dispute_are_noted(order: str, client: TestClient[Api], staff
 
 
 def test_it_is_supports_and_of_orders_only(order: str, city: City, staff: Person) -> None:
-    for path in ("dispute", "dispute.html"):
+    for path in ("dispute", "dispute.html", "track"):
         assert city.customer().get(f"/v1/support/orders/{order}/{path}").status_code == 403
         for nobodys in ("00000000-0000-7000-8000-000000000000", city.driver().id):
             missing = staff.get(f"/v1/support/orders/{nobodys}/{path}")

@@ -18,17 +18,21 @@ from application.commands import CapturePayment, CompleteOrder, MatchOrder
 from application.commands.orders import AddNote
 from application.context import Context
 from application.kinds import DRIVER, ORDER
+from application.positions import Ping
 from application.privacy.keys import Forgotten, log_reader
 from application.seals import export, sealer, verification
 from application.seals.book import Book
 from application.settings import Settings
+from application.track_writer import TrackWriter
+from application.tracks import track
 from domain.errors import NotFound
 from domain.event import Meta
+from domain.geo import Position
 from projections import recheck
 from projections.connections import open_engine
 from projections.registry import PROJECTIONS
-from tests.api.conftest import HandClock, appointed
-from tests.api.people import City, Person, Restaurant, basket
+from tests.api.conftest import NOON, HandClock, appointed
+from tests.api.people import HERE, City, Person, Restaurant, basket
 from tests.api.test_loop import ping, react
 from tests.waiting import eventually
 
@@ -209,6 +213,25 @@ def test_what_is_shown_afterwards_is_what_the_log_says(
         assert (found.wrong, found.missing) == ([], []), projection.name
     state = client.app.services.tiffin.store.load(ORDER, UUID(lived.order))
     assert (state.dropoff_position.lat, state.dropoff_position.lon) == (0.0, 0.0)
+
+
+def test_where_a_forgotten_driver_was_is_forgotten_too(
+    client: TestClient[Api], lived: Lived, city: City, settings: Settings, clock: HandClock
+) -> None:
+    lived.deliver(client, clock)
+    tiffin, driver_id = client.app.services.tiffin, UUID(lived.driver.id)
+    eventually(lambda: track(tiffin.reads, driver_id, NOON, clock.now()), what="the history is written")
+
+    forget(client, lived.driver.id)
+
+    assert track(tiffin.reads, driver_id, NOON, clock.now()) == []
+    late, other = TrackWriter(settings.database, settings.positions, clock), UUID(city.driver().id)
+    here = Position(**HERE)
+    late.take([Ping(driver_id, here, clock.now()), Ping(other, here, clock.now())], b"aa")
+    late.flush()
+    late.hang_up()
+    assert track(tiffin.reads, driver_id, NOON, clock.now()) == [], "nor comes back from a buffer"
+    assert len(track(tiffin.reads, other, NOON, clock.now())) == 1
 
 
 def test_whoever_has_something_under_way_is_not_forgotten_yet(

@@ -62,6 +62,7 @@ def test_a_child_process_reads_the_same_settings(tmp_path: Path) -> None:
             "TIFFIN_WORKER_PROCESSES": "2",
             "TIFFIN_WORKER_THREADS": "3",
             "TIFFIN_DATA": str(tmp_path),
+            "TIFFIN_POSITION_DAYS": "30",
             "LOG_LEVEL": "debug",
             "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
         }
@@ -77,8 +78,8 @@ def test_regions_reach_a_child_process_by_file() -> None:
 def test_all_processes_together_hold_fewer_than_100_connections() -> None:
     settings = Settings()
     store, reads = settings.database.store_pool.max_size, settings.database.read_pool.max_size
-    listener, leader, threads_of_a_follower = 1, 1, 2
-    api = settings.api.workers * (store + reads + side.CONNECTIONS + listener)
+    listener, leader, threads_of_a_follower, history = 1, 1, 2, 1
+    api = settings.api.workers * (store + reads + side.CONNECTIONS + listener + history)
     worker = settings.worker.processes * (store + reads + side.CONNECTIONS)
     # A thread holds one connection at a time, and a follower has two: it never fills its pools.
     follower = 2 * (threads_of_a_follower + listener + leader)
