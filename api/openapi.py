@@ -87,7 +87,10 @@ def document(app: Litestar) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"session": {"type": "http", "scheme": "bearer", "description": "A session's token."}},
+            "securitySchemes": {
+                "session": {"type": "http", "scheme": "bearer", "description": "A session's token."},
+                "gateway": {"type": "http", "scheme": "bearer", "description": "The gateway's token."},
+            },
         },
     }
 
@@ -132,6 +135,8 @@ def _describe(operation: _Operation, schemas: dict[int, Any]) -> dict[str, Any]:
     text = inspect.getdoc(handler.fn)
     if text:
         described["description"] = text
+    if description.service:
+        described["security"] = [{"gateway": []}]
     if description.roles:
         described["security"] = [{"session": []}]
         described["x-roles"] = sorted(description.roles)
@@ -199,7 +204,7 @@ def _responses(operation: _Operation, schemas: dict[int, Any]) -> dict[str, Any]
 def _statuses(operation: _Operation) -> set[int]:
     description, hints = operation.description, operation.hints
     statuses = set(description.problems) | {503}
-    if description.roles:
+    if description.roles or description.service:
         statuses |= {401, 403}
     if description.keyed:
         statuses |= {400, 422}

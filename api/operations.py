@@ -4,6 +4,7 @@ Each sets the gate that runs before the handler (session, role, key, position) a
 A gate is a `before_request` hook rather than a guard: Litestar copies the whole handler for each call of a guard.
 """
 
+import hmac
 import re
 from collections.abc import Awaitable, Callable, Collection
 from inspect import iscoroutinefunction, signature
@@ -15,7 +16,16 @@ from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 
 from api.call import ApiRequest
-from api.problems import FORBIDDEN, KEY_INVALID, KEY_MISSING, UNAUTHENTICATED, FieldError, ProblemError, invalid
+from api.problems import (
+    FORBIDDEN,
+    GATEWAY_CLOSED,
+    KEY_INVALID,
+    KEY_MISSING,
+    UNAUTHENTICATED,
+    FieldError,
+    ProblemError,
+    invalid,
+)
 from domain.event import Role
 
 DESCRIPTION = "tiffin.operation"
@@ -45,6 +55,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     """What OpenAPI says about an operation beside its signature. Examples are JSON-able values."""
 
     roles: Collection[Role]
+    service: bool = False
+    """For who holds the gateway's token, not for a session."""
     keyed: bool = False
     waits: bool = False
     body: Any = None
@@ -182,6 +194,37 @@ def plain(
         },
     )
     return declare
+
+
+def service(
+    path: str,
+    method: Callable[..., Any] = post,
+    *,
+    id: str,  # noqa: A002 - OpenAPI's word
+    summary: str,
+    answer: Any,  # noqa: ANN401 - a JSON-able example
+    body: Any,  # noqa: ANN401 - a JSON-able example
+    problems: Collection[int] = (),
+) -> Declare:
+    """An operation for another service of the operator's, which shows a token from the settings."""
+    declare: Declare = method(
+        path,
+        operation_id=id,
+        summary=summary,
+        status_code=200,
+        before_request=_serving,
+        opt={DESCRIPTION: Description(roles=PUBLIC, service=True, body=body, answer=answer, problems=problems)},
+    )
+    return declare
+
+
+async def _serving(request: ApiRequest) -> None:
+    token = request.services.settings.positions.gateway_token
+    if not token:
+        raise ProblemError(GATEWAY_CLOSED, "No gateway is set up here.")
+    scheme, _, shown = request.call.headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer" or not hmac.compare_digest(shown.strip(), token.encode()):
+        raise ProblemError(UNAUTHENTICATED, "This is for the gateway: send Authorization: Bearer TOKEN with its token.")
 
 
 async def authenticate(request: ApiRequest, roles: Collection[Role]) -> None:

@@ -89,6 +89,7 @@ class ClientGone(Exception):  # noqa: N818 - names the outcome
 
 UNAUTHENTICATED = Kind(401, "unauthenticated", "Log in first", "POST /v1/sessions, then send its token as a bearer.")
 FORBIDDEN = Kind(403, "forbidden", "Not for this role", "Use an account of a role that may.")
+GATEWAY_CLOSED = Kind(403, "gateway-closed", "No gateway", "Set TIFFIN_GATEWAY_TOKEN, here and in the gateway.")
 KEY_MISSING = Kind(400, "idempotency-key-missing", "Idempotency-Key missing", "Send a new UUID with each new request.")
 KEY_INVALID = Kind(
     400, "idempotency-key-invalid", "Idempotency-Key unusable", "Send 1 to 128 visible ASCII characters."

@@ -274,6 +274,21 @@ class PingsTaken(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int
 
 
+class Dropped(msgspec.Struct, frozen=True, kw_only=True):
+    """Positions that were not taken, by why."""
+
+    stale: int
+    unknown: int
+    impossible: int
+
+
+class GatewayTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of many drivers' positions."""
+
+    accepted: int
+    dropped: Dropped
+
+
 class MenuBatch(msgspec.Struct, frozen=True, kw_only=True):
     """The new dishes' ids in the order they were sent, and the restaurant's version."""
 

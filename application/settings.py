@@ -12,6 +12,9 @@ import msgspec
 
 from domain.region import PORTO, Region
 
+TOKEN_LENGTH = 32
+"""Of a token that nobody guesses."""
+
 
 class InvalidSettings(Exception):  # noqa: N818 - names the outcome
     """A variable holds what cannot be used; the message names it and says what to set instead."""
@@ -109,6 +112,8 @@ class PositionSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     history_days: int = 14
     """Business time. Older positions are dropped, an hour's at once."""
+    gateway_token: str = ""
+    """What a gateway shows that hands on many drivers' positions; empty: that door is closed."""
 
 
 class ObservabilitySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +159,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "TIFFIN_KEY_FILE": str(self.privacy.key_file),
             "TIFFIN_KEYS_URL": self.privacy.keys_url,
             "TIFFIN_POSITION_DAYS": str(self.positions.history_days),
+            "TIFFIN_GATEWAY_TOKEN": self.positions.gateway_token,
             "LOG_LEVEL": self.observability.log_level,
         }
         if self.observability.metrics_dir is not None:
@@ -195,7 +201,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             key_file=_path(env, "TIFFIN_KEY_FILE", data_dir / "keys" / "personal.json"),
             keys_url=_database_url(env.get("TIFFIN_KEYS_URL", ""), "TIFFIN_KEYS_URL"),
         ),
-        positions=PositionSettings(history_days=_number(env, "TIFFIN_POSITION_DAYS", 14, 1, 400)),
+        positions=PositionSettings(
+            history_days=_number(env, "TIFFIN_POSITION_DAYS", 14, 1, 400),
+            gateway_token=_token(env.get("TIFFIN_GATEWAY_TOKEN", "")),
+        ),
         observability=ObservabilitySettings(
             log_level=_log_level(env.get("LOG_LEVEL", "")),
             metrics_dir=Path(metrics_dir) if metrics_dir else None,
@@ -212,6 +221,14 @@ def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int
     if not text.isdecimal() or not low <= int(text) <= high:
         raise InvalidSettings(f"{name} is {text!r}; set a whole number from {low} to {high}, or leave it out.")
     return int(text)
+
+
+def _token(text: str) -> str:
+    if text and not (len(text) >= TOKEN_LENGTH and text.isascii() and text.isprintable() and text.strip() == text):
+        raise InvalidSettings(
+            f"TIFFIN_GATEWAY_TOKEN must have at least {TOKEN_LENGTH} ASCII characters: try `openssl rand -hex 32`."
+        )
+    return text
 
 
 def _path(env: Mapping[str, str], name: str, default: Path) -> Path:

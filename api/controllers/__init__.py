@@ -6,6 +6,7 @@ from api.controllers.customer import Customer
 from api.controllers.disputes import Disputes
 from api.controllers.docs import Docs
 from api.controllers.driver import Driver
+from api.controllers.gateway import Gateway
 from api.controllers.health import Health
 from api.controllers.inbox import InboxOf
 from api.controllers.ops import Ops
@@ -19,6 +20,7 @@ CONTROLLERS = [
     Kitchen,
     Menu,
     Driver,
+    Gateway,
     InboxOf,
     Support,
     Disputes,

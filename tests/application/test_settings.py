@@ -27,6 +27,7 @@ def test_without_variables_everything_is_embedded() -> None:
         ("TIFFIN_PORT", "70000"),
         ("TIFFIN_API_WORKERS", "0"),
         ("LOG_LEVEL", "loud"),
+        ("TIFFIN_GATEWAY_TOKEN", "too short"),
         ("DATABASE_URL", "mysql://there"),
         ("TIFFIN_REGIONS", "/nowhere.json"),
     ],
@@ -63,6 +64,7 @@ def test_a_child_process_reads_the_same_settings(tmp_path: Path) -> None:
             "TIFFIN_WORKER_THREADS": "3",
             "TIFFIN_DATA": str(tmp_path),
             "TIFFIN_POSITION_DAYS": "30",
+            "TIFFIN_GATEWAY_TOKEN": "0123456789" * 4,
             "LOG_LEVEL": "debug",
             "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
         }
