@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from litestar import Litestar
 from litestar.enums import ScopeType
-from litestar.types import HTTPScope, Message, Receive, Scope, Send
+from litestar.types import HTTPScope, Message, Receive, Scope, Send, WebSocketScope
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.body import JsonBody
@@ -34,6 +34,9 @@ class Api(Litestar):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Serve one request, or the lifespan."""
+        if scope["type"] == ScopeType.WEBSOCKET:
+            await self._connect(scope, receive, send)
+            return
         if scope["type"] != ScopeType.HTTP:
             await super().__call__(scope, receive, send)
             return
@@ -57,6 +60,16 @@ class Api(Litestar):
         drain.enter()
         try:
             await super().__call__(scope, receive, answer)
+        finally:
+            drain.leave()
+
+    async def _connect(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
+        """Serve a WebSocket; it is under way until it ends, and hears of the process's end."""
+        cast("dict[str, Any]", scope)[CALL] = Call(self.services, scope)
+        drain = self.services.drain
+        drain.enter()
+        try:
+            await super().__call__(scope, receive, send)
         finally:
             drain.leave()
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
-from litestar.types import HTTPScope, Scope
+from litestar.types import HTTPScope, Scope, WebSocketScope
 
 from api.problems import TOO_LARGE, ClientGone, ProblemError
 from application.commands import NoteAccess
@@ -55,7 +55,7 @@ class Call:
         "traceparent",
     )
 
-    def __init__(self, services: "Services", scope: HTTPScope) -> None:
+    def __init__(self, services: "Services", scope: HTTPScope | WebSocketScope) -> None:
         """Ids that a client sends are kept when they are well-formed; else new ones are made."""
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self.services = services
@@ -191,7 +191,7 @@ def _well_formed(pattern: re.Pattern[bytes], value: bytes | None) -> str | None:
     return value.decode("ascii") if value is not None and pattern.fullmatch(value) else None
 
 
-def _peer(scope: HTTPScope, headers: Mapping[bytes, bytes], trusted_proxies: int) -> str | None:
+def _peer(scope: HTTPScope | WebSocketScope, headers: Mapping[bytes, bytes], trusted_proxies: int) -> str | None:
     """The client's address: the peer's, or what the outermost trusted proxy saw."""
     client = scope["client"]
     peer = client[0] if client else None

@@ -8,14 +8,14 @@ import hmac
 import re
 from collections.abc import Awaitable, Callable, Collection
 from inspect import iscoroutinefunction, signature
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 
-from api.call import ApiRequest
+from api.call import ApiRequest, Call
 from api.problems import (
     FORBIDDEN,
     GATEWAY_CLOSED,
@@ -227,7 +227,16 @@ async def _serving(request: ApiRequest) -> None:
         raise ProblemError(UNAUTHENTICATED, "This is for the gateway: send Authorization: Bearer TOKEN with its token.")
 
 
-async def authenticate(request: ApiRequest, roles: Collection[Role]) -> None:
+class Caller(Protocol):
+    """Whoever has a call: a request, or a WebSocket."""
+
+    @property
+    def call(self) -> Call:
+        """Its circumstances."""
+        ...
+
+
+async def authenticate(request: Caller, roles: Collection[Role]) -> None:
     """Find the bearer's session and check its role. Raises 401 and 403 problems."""
     call = request.call
     scheme, _, token = call.headers.get(b"authorization", b"").partition(b" ")

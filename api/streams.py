@@ -6,7 +6,7 @@ snapshot is skipped, and a gap is answered by `resync` and a new snapshot.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -16,11 +16,12 @@ import msgspec
 from litestar.response import Stream
 from sqlalchemy import Connection
 
-from api.call import ApiRequest
+from api.call import ApiRequest, Call
 from api.order_views import DeliveryListing, KitchenListing, OwnOrder, first_name
 from api.services import Services
 from api.views import DriverSnapshot, OfferListing, OrderSnapshot
 from application.live import LiveHub, PositionMessage, Resync, Subscription
+from application.sessions import Identity
 from domain.errors import NotFound
 from domain.event import REGISTRY
 from domain.pricing import driver_fee_minor
@@ -42,10 +43,36 @@ _OVER = frozenset({"completed", "cancelled", "rejected"})
 _encode = msgspec.json.encode
 
 
+type Tell = Callable[[str, object], bytes]
+"""How a stream writes what it tells: by name, with data."""
+
+
+class Asker(Protocol):
+    """Who is told: behind a request, or a WebSocket."""
+
+    @property
+    def call(self) -> Call:
+        """The circumstances."""
+        ...
+
+    @property
+    def services(self) -> Services:
+        """The process's services."""
+        ...
+
+    @property
+    def me(self) -> Identity:
+        """Whose session it is."""
+        ...
+
+
 class Live(Protocol):
     """One kind of stream."""
 
-    request: ApiRequest
+    @property
+    def request(self) -> Asker:
+        """Who is told."""
+        ...
 
     @property
     def reads(self) -> Sequence[str]:
@@ -155,9 +182,10 @@ class DriverStream:
 
     reads = ("order_lists",)
 
-    def __init__(self, request: ApiRequest) -> None:
+    def __init__(self, request: Asker, tell: Tell | None = None) -> None:
         """Nothing is read yet."""
         self.request = request
+        self._tell = tell or event
         self._seen: dict[UUID, int] = {}
 
     def channels(self, hub: LiveHub) -> Sequence[str]:
@@ -172,11 +200,12 @@ class DriverStream:
             carried = order_lists.by_driver(connection, me, open_only=True, limit=OPEN_ORDERS).items
         self._seen = {order.order_id: order.version for order in carried}
         deliveries = [DeliveryListing.of(order) for order in carried]
-        return event("snapshot", DriverSnapshot(offers=offers, deliveries=deliveries))
+        return self._tell("snapshot", DriverSnapshot(offers=offers, deliveries=deliveries))
 
     def take(self, message: OrderMessage) -> bytes | None:
         """Whatever the snapshot did not show yet."""
-        return _newer(self._seen, message)
+        fresh = _newer(self._seen, message)
+        return fresh if not fresh or self._tell is event else self._tell("order", message)
 
     async def watch(self, subscription: Subscription) -> None:
         """Nobody's positions."""
@@ -203,6 +232,16 @@ async def respond(live: Live) -> Stream:
     )
 
 
+def frames(live: Live) -> AsyncIterator[bytes]:
+    """The same for a WebSocket: each line a frame."""
+    return _events(live, frame, quiet=frame("heart-beat", {}), retry=b"")
+
+
+def frame(name: str, data: object) -> bytes:
+    """One line of JSON."""
+    return _encode({"type": name, "data": data}) + b"\n"
+
+
 def event(name: str, data: object, *, id: int | None = None) -> bytes:  # noqa: A002 - the field's name
     """One server-sent event."""
     head = b"" if id is None else b"id: %d\n" % id
@@ -215,7 +254,9 @@ async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield chunk
 
 
-async def _events(live: Live) -> AsyncIterator[bytes]:
+async def _events(
+    live: Live, tell: Tell = event, *, quiet: bytes = b": heart-beat\n\n", retry: bytes = b"retry: %d\n" % RECONNECT_MS
+) -> AsyncIterator[bytes]:
     services, session = live.request.services, live.request.me
     channels = (*live.channels(services.hub), services.sessions.channel(session.token_hash))
     async with services.hub.subscribe(*channels) as subscription:
@@ -223,23 +264,18 @@ async def _events(live: Live) -> AsyncIterator[bytes]:
         while not isinstance(message := await _next(services, subscription), _Ending):
             # Quiet, or messages were lost: the word that the session is over may be among them.
             if (message is None or isinstance(message, Resync)) and not await services.sessions.lives(session):
-                yield closing("session_over")
+                yield tell("closing", {"reason": "session_over"})
                 return
             if message is None:
-                yield b": heart-beat\n\n"
+                yield quiet
             elif isinstance(message, PositionMessage):
-                yield event("position", _Seen(message.position.lat, message.position.lon, message.at))
+                yield tell("position", _Seen(message.position.lat, message.position.lon, message.at))
             elif isinstance(message, Resync) or (chunk := live.take(message)) is None:
-                yield event("resync", {}) + await _fresh(live, subscription)
+                yield tell("resync", {}) + await _fresh(live, subscription)
             elif chunk:
                 await live.watch(subscription)
                 yield chunk
-        yield b"retry: %d\n" % RECONNECT_MS + closing("restarting")
-
-
-def closing(reason: str) -> bytes:
-    """The last word of a stream that the server ends."""
-    return event("closing", {"reason": reason})
+        yield retry + tell("closing", {"reason": "restarting"})
 
 
 class _Seen(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from api.controllers.customer import Customer
 from api.controllers.disputes import Disputes
 from api.controllers.docs import Docs
 from api.controllers.driver import Driver
+from api.controllers.driver_socket import DriverSocket
 from api.controllers.gateway import Gateway
 from api.controllers.health import Health
 from api.controllers.inbox import InboxOf
@@ -20,6 +21,7 @@ CONTROLLERS = [
     Kitchen,
     Menu,
     Driver,
+    DriverSocket,
     Gateway,
     InboxOf,
     Support,

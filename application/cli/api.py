@@ -28,7 +28,7 @@ def server(settings: Settings) -> MPServer:
         port=api.port,
         interface=Interfaces.ASGI,
         http=HTTPModes.http1,
-        websockets=False,
+        websockets=True,
         loop=Loops.uvloop,
         workers=api.workers,
         # One event loop a worker; commands and queries run in the application's own threads.

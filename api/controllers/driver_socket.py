@@ -1,0 +1,147 @@
+"""A driver's WebSocket: positions up; offers, orders and what became of the positions down. Frames are JSON texts.
+
+Up: what `POST /v1/driver/positions` takes. Down: `type` and `data` with `snapshot`, `order`, `resync`, `heart-beat` and
+`closing`, as the stream of server-sent events has them, and for each frame that came up, in order, one of `taken`,
+`busy` or `refused`. Who comes back is given a new snapshot, and may send again what was not answered: what arrived is
+only stale the second time.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+from litestar import Controller, WebSocket, websocket
+from litestar.exceptions import WebSocketDisconnect
+
+from api.bodies.driver import Pings
+from api.call import Call, call_of
+from api.operations import DRIVER, authenticate
+from api.problems import ProblemError, kind_of
+from api.streams import DriverStream, frame, frames
+from api.views import PingsTaken
+from application import logs
+from application.commands import ReportBack
+from application.context import Context
+from application.pings import Busy
+from application.sessions import Identity
+from domain.errors import NotFound, Refusal
+
+FRAME_BYTES: Final = 65_536
+IDLE_SECONDS: Final = 120.0
+"""Who sends nothing for so long is not there any more."""
+UNAUTHENTICATED, IDLE, GOING_AWAY, FAULT, TRY_AGAIN = 4401, 4408, 1001, 1011, 1013
+
+log = logs.logger(__name__)
+
+_decode = msgspec.json.Decoder(Pings).decode
+
+
+class DriverSocket(Controller):
+    """The live connection of a driver's device."""
+
+    path = "/v1"
+
+    @websocket("/driver/stream")
+    async def connect(self, socket: WebSocket[Any, Any, Any]) -> None:
+        """Until the device leaves or falls silent, the session is over, or the process ends."""
+        await socket.accept()
+        line = _Line(socket)
+        try:
+            await authenticate(line, DRIVER)
+        except ProblemError as problem:
+            await line.say(frame("closing", {"reason": problem.kind.slug}))
+            await line.close(UNAUTHENTICATED)
+            return
+        tasks = {asyncio.ensure_future(_up(line)), asyncio.ensure_future(_down(line))}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await line.close(_code(next(iter(done))))
+
+
+def _code(done: asyncio.Future[int]) -> int:
+    error = done.exception()
+    if error is None:
+        return done.result()
+    if isinstance(error, Exception) and kind_of(error).status in {409, 503}:
+        return TRY_AGAIN
+    if not isinstance(error, (WebSocketDisconnect, OSError)):
+        log.error("driver's socket failed", exc_info=error)
+    return FAULT
+
+
+class _Line:
+    """One connection: who is at the other end, and one frame at a time."""
+
+    def __init__(self, socket: WebSocket[Any, Any, Any]) -> None:
+        self.call: Call = call_of(socket.scope)
+        self.services = self.call.services
+        self.socket = socket
+        self._sending = asyncio.Lock()
+
+    @property
+    def me(self) -> Identity:
+        """Set by `authenticate`."""
+        assert self.call.identity is not None, "asked before the session was found"  # noqa: S101 - narrows the type
+        return self.call.identity
+
+    async def say(self, chunk: bytes) -> None:
+        async with self._sending:
+            for line in chunk.splitlines():
+                await self.socket.send_data(line.decode(), mode="text")
+
+    async def close(self, code: int) -> None:
+        # Who has left needs no farewell.
+        with suppress(WebSocketDisconnect, RuntimeError, OSError):
+            await self.socket.close(code)
+
+
+async def _down(line: _Line) -> int:
+    """What concerns this driver, until the server has said why it ends."""
+    async for chunk in frames(DriverStream(line, frame)):
+        await line.say(chunk)
+    return GOING_AWAY
+
+
+async def _up(line: _Line) -> int:
+    """Frame by frame: the next is read when the last is answered, so that nobody's wait here."""
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                message = await line.socket.receive()
+        except TimeoutError:
+            return IDLE
+        if message["type"] != "websocket.receive":
+            return GOING_AWAY
+        sent = message.get("text") or message.get("bytes") or b""
+        await line.say(await _answer(line, sent))
+
+
+async def _answer(line: _Line, sent: str | bytes) -> bytes:
+    """Refuse what cannot be read, by name; one bad frame ends nothing."""
+    if len(sent) > FRAME_BYTES:
+        return frame("refused", {"detail": f"A frame may have {FRAME_BYTES} bytes."})
+    services, me = line.services, line.me
+    try:
+        region = me.region or ""
+        if region not in services.tiffin.regions:
+            raise NotFound("region", region)
+        pings = _decode(sent).pings(me.subject_id)
+        counts = await services.pings.submit(region, pings)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, Refusal) as error:
+        return frame("refused", {"detail": str(error)})
+    except Busy as busy:
+        return frame("busy", {"retry_after_seconds": busy.retry_after_seconds})
+    if counts.came_back:
+        context = Context(meta=line.call.meta(), now=services.clock.now())
+        try:
+            await services.in_thread(services.execute, context, ReportBack(driver_id=me.subject_id))
+        except Exception as error:
+            # The positions count; the next ones say again that the driver is back.
+            if kind_of(error).status == 500:  # noqa: PLR2004 - a fault of ours
+                raise
+    return frame("taken", PingsTaken(accepted=counts.accepted, dropped=counts.dropped))
