@@ -6,6 +6,7 @@ Times are business time, UTC, except `machine_now`: silence needs both clocks.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import batched
+from math import ceil
 from typing import cast
 from uuid import UUID
 
@@ -131,13 +132,11 @@ class Positions:
     def sweep(self, region: str, *, now: datetime, machine_now: datetime) -> list[Silent]:
         """Take silent drivers out of the search. Answers those with orders or an offer, each time until the log knows.
 
+        Looks at the silent and, once in `silent_seconds`, at each of the others.
         Drivers without any ping count from the first sweep that sees them: so after a reload of Valkey, too.
         """
         keys = self.keys[region]
-        silent: dict[UUID, Silent] = {}
-        # The set that the others' silent members are moved to goes first, so that nobody is looked at twice.
-        for members in (keys.full, keys.free, keys.unseen):
-            silent |= {found.driver_id: found for found in self._sweep(keys, members, region, now, machine_now)}
+        silent = {found.driver_id: found for found in self._sweep(keys, region, now, machine_now)}
         functions.call(self.valkey, "prune", (keys.claims,), stamp(now))
         return list(silent.values())
 
@@ -146,23 +145,22 @@ class Positions:
         row = cast("bytes | None", self.valkey.hget(self.keys[region].state, str(driver_id)))
         return parse(row).last if row is not None else None
 
-    def _sweep(
-        self, keys: RegionKeys, members: str, region: str, now: datetime, machine_now: datetime
-    ) -> Iterator[Silent]:
+    def _sweep(self, keys: RegionKeys, region: str, now: datetime, machine_now: datetime) -> Iterator[Silent]:
         seen, heard = silent_before(self.regions[region].dispatch, now, machine_now)
         args = (stamp(now), stamp(machine_now), seen, heard)
         offset = 0
-        # One window at a time; a window that moves nobody out is passed over by the next, so this ends.
+        # One window at a time; whoever stays due is passed over by the next, so this ends.
         while True:
             reply = cast(
                 "list[bytes]",
                 functions.call(
                     self.valkey,
                     "sweep",
-                    (members, keys.state, keys.full, keys.claims),
+                    (keys.due, keys.state, keys.free, keys.full, keys.claims),
                     *args,
                     offset,
                     SWEPT_A_CALL,
+                    ceil(self.regions[region].dispatch.silent_seconds * 1_000),
                 ),
             )
             stay, looked_at, *found = reply
@@ -181,7 +179,7 @@ def record_call(
     for ping in pings:
         args += (str(ping.driver_id), ping.position.lon, ping.position.lat, stamp(ping.at))
     return (
-        (keys.state, keys.free, keys.full, keys.unseen),
+        (keys.state, keys.free, keys.full),
         stamp(now),
         stamp(machine_now),
         keys.positions_channel,

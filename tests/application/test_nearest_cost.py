@@ -95,3 +95,30 @@ def test_of_many_searches_at_once_none_takes_a_slot_twice(city: City, own_url: s
     for thread in threads:
         thread.join(60)
     assert sorted(driver_id for driver_id, _ in won) == sorted(drivers)
+
+
+def test_a_sweep_reads_the_silent_only_until_the_others_could_be_silent(city: City) -> None:
+    drivers = [city.put(load=1) for _ in range(CROWD)]
+    city.record(*(Ping(driver_id, PORTO.center, NOON) for driver_id in drivers))
+    assert city.sweep() == []
+    city.wait(10)
+    city.record(*(Ping(driver_id, PORTO.center, city.now) for driver_id in drivers[1:]))
+    city.wait(10)
+    city.valkey.config_resetstat()
+    assert city.sweep() == []
+    assert calls(city)["hmget"] == 0, "nobody was due"
+    city.wait(11)
+    assert city.sweep() == [drivers[0]]
+    city.valkey.config_resetstat()
+    assert city.sweep() == [drivers[0]], "until the log knows"
+    assert calls(city)["hmget"] == 2, "one window: its rows and claims"
+    city.wait(10)
+    assert set(city.sweep()) == set(drivers), "put off until then, but not for longer"
+
+
+def test_pings_leave_the_order_of_sweeping_alone(city: City) -> None:
+    drivers = [city.put() for _ in range(CROWD)]
+    city.sweep()
+    city.valkey.config_resetstat()
+    city.record(*(Ping(driver_id, PORTO.center, NOON) for driver_id in drivers))
+    assert calls(city)["zadd"] == 0
