@@ -6,6 +6,7 @@ Times are business time, UTC, except `machine_now`: silence needs both clocks.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import batched
+from math import ceil
 from typing import cast
 from uuid import UUID
 
@@ -21,8 +22,8 @@ from projections.valkey.functions import moment, stamp
 from projections.valkey.keys import RegionKeys
 from projections.valkey.rows import LastPosition, parse
 
-PINGS_A_CALL = 500
-"""Lua passes a call's arguments on its stack, which is not endless."""
+PINGS_A_CALL = 100
+"""A call holds the server up: 500 for some 2 ms in which no search is answered; a hundred cost little more each."""
 SWEPT_A_CALL = 500
 
 
@@ -109,18 +110,11 @@ class Positions:
         Leaves out who is silent, at capacity, in `exclude` (asked already), or
         claimed for an order other than `order_id`.
         """
-        keys = self.keys[region]
         seen, heard = silent_before(self.regions[region].dispatch, now, machine_now)
         args = (position.lon, position.lat, k, radius_m, stamp(now), seen, heard, str(order_id or ""))
         with metrics.geo_query_duration_seconds.time():
-            flat = functions.call(
-                self.valkey,
-                "nearest",
-                (keys.free, keys.state, keys.board, keys.claims),
-                *args,
-                *map(str, exclude),
-            )
-        return [_near(*four) for four in batched(cast("list[bytes]", flat), 4)]
+            flat = functions.call(self.valkey, "nearest", nearest_keys(self.keys[region]), *args, *map(str, exclude))
+        return read_near(cast("list[bytes]", flat))
 
     def claim(self, region: str, driver_id: UUID, order_id: UUID, *, until: datetime, now: datetime) -> bool:
         """Hold a driver for an order until business time `until`; False when full, gone or held for another order.
@@ -138,13 +132,11 @@ class Positions:
     def sweep(self, region: str, *, now: datetime, machine_now: datetime) -> list[Silent]:
         """Take silent drivers out of the search. Answers those with orders or an offer, each time until the log knows.
 
+        Looks at the silent and, once in `silent_seconds`, at each of the others.
         Drivers without any ping count from the first sweep that sees them: so after a reload of Valkey, too.
         """
         keys = self.keys[region]
-        silent: dict[UUID, Silent] = {}
-        # The set that the others' silent members are moved to goes first, so that nobody is looked at twice.
-        for members in (keys.full, keys.free, keys.unseen):
-            silent |= {found.driver_id: found for found in self._sweep(keys, members, region, now, machine_now)}
+        silent = {found.driver_id: found for found in self._sweep(keys, region, now, machine_now)}
         functions.call(self.valkey, "prune", (keys.claims,), stamp(now))
         return list(silent.values())
 
@@ -153,23 +145,22 @@ class Positions:
         row = cast("bytes | None", self.valkey.hget(self.keys[region].state, str(driver_id)))
         return parse(row).last if row is not None else None
 
-    def _sweep(
-        self, keys: RegionKeys, members: str, region: str, now: datetime, machine_now: datetime
-    ) -> Iterator[Silent]:
+    def _sweep(self, keys: RegionKeys, region: str, now: datetime, machine_now: datetime) -> Iterator[Silent]:
         seen, heard = silent_before(self.regions[region].dispatch, now, machine_now)
         args = (stamp(now), stamp(machine_now), seen, heard)
         offset = 0
-        # One window at a time; a window that moves nobody out is passed over by the next, so this ends.
+        # One window at a time; whoever stays due is passed over by the next, so this ends.
         while True:
             reply = cast(
                 "list[bytes]",
                 functions.call(
                     self.valkey,
                     "sweep",
-                    (members, keys.state, keys.full, keys.claims),
+                    (keys.due, keys.state, keys.free, keys.full, keys.claims),
                     *args,
                     offset,
                     SWEPT_A_CALL,
+                    ceil(self.regions[region].dispatch.silent_seconds * 1_000),
                 ),
             )
             stay, looked_at, *found = reply
@@ -188,7 +179,7 @@ def record_call(
     for ping in pings:
         args += (str(ping.driver_id), ping.position.lon, ping.position.lat, stamp(ping.at))
     return (
-        (keys.state, keys.free, keys.full, keys.unseen),
+        (keys.state, keys.free, keys.full),
         stamp(now),
         stamp(machine_now),
         keys.positions_channel,
@@ -216,6 +207,16 @@ def tally(counts: PingCounts) -> None:
     for reason in ("stale", "unknown", "impossible"):
         if dropped := getattr(counts, f"dropped_{reason}"):
             metrics.driver_location_dropped_total.labels(reason).inc(dropped)
+
+
+def nearest_keys(keys: RegionKeys) -> tuple[str, ...]:
+    """Keys of `nearest`; `read_near` reads what it answers."""
+    return (keys.free, keys.state, keys.board, keys.claims)
+
+
+def read_near(flat: Sequence[bytes]) -> list[Near]:
+    """Drivers out of the answer of `nearest`, four values each."""
+    return [_near(*four) for four in batched(flat, 4)]
 
 
 def silent_before(dispatch: Dispatch, now: datetime, machine_now: datetime) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from projections.valkey.functions import Argument, stamp
 from projections.valkey.keys import RegionKeys, driver_regions
 from projections.valkey.source import Claim, read_board, read_claims
 
-GENERATION = "1"
+GENERATION = "2"
 """Of the rows' layout. A new one makes every region be read anew."""
 ROWS_A_CALL = 1_000
 """How many drivers a reload writes at once: other callers wait meanwhile."""

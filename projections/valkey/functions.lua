@@ -12,15 +12,16 @@ A driver's row in the state hash is text of fixed places, so that pings rewrite 
   44-45  cap    orders that may be carried
   46-    place  "lon lat"; nothing before the first ping
 
-A driver with flag D and not away stands in the geo set `free`; any other with a place in `full`; one
-without a place in `unseen`. A claim is until (13 digits) .. order. ]]
+A driver with flag D and not away stands in the geo set `free`; any other with a place in `full`. Everybody stands
+in `due`, scored by the business time to look whether they are silent: pings leave it alone, the sweep that finds
+them heard of puts them off until they could be silent. A claim is until (13 digits) .. order. ]]
 
 local NEVER = '0000000000000'
 local FUTURE_MS = 300000     -- a ping may be this far ahead of now
 local FASTEST_MPS = 70       -- nobody drives faster for long ...
 local SLACK_M = 250          -- ... but a fix may be this wrong
 local FORGET_MS = 60000      -- after so long any place is believed: perhaps the last one was the wrong one
-local FIRST_RING_M = 250
+local FIRST_RING_M = 125     -- with 200,000 drivers in one metro 250 takes a third longer; a sparse one pays a ring
 local MOST_CANDIDATES = 200
 
 local function live_claim(claim, now, order)
@@ -52,11 +53,11 @@ local function too_far(row, lon, lat, at)
   return dx * dx + dy * dy > most * most
 end
 
--- keys: state free full unseen · args: now machine_now channel (id lon lat at)*
+-- keys: state free full · args: now machine_now channel (id lon lat at)*
 -- answers one letter a ping: a accepted, c accepted from a silent driver, s stale, u unknown, i impossible
 local function record(k, a)
   local call, sub = server.call, string.sub
-  local state, free, full, unseen = k[1], k[2], k[3], k[4]
+  local state, free, full = k[1], k[2], k[3]
   local now, heard = a[1], a[1] .. a[2]
   local latest = tonumber(now) + FUTURE_MS
   local ids, n = {}, 0
@@ -64,7 +65,7 @@ local function record(k, a)
   if n == 0 then return '' end
   local found, rows = call('HMGET', state, unpack(ids)), {}
   for i = 1, n do rows[ids[i]] = found[i] end
-  local out, changed, appeared, returned, lines = {}, {}, {}, {}, {}
+  local out, changed, returned, lines = {}, {}, {}, {}
   for i = 1, n do
     local p = 4 * i
     local id, lon, lat, at = ids[i], tonumber(a[p + 1]), tonumber(a[p + 2]), tonumber(a[p + 3])
@@ -77,7 +78,6 @@ local function record(k, a)
       if stamp <= sub(row, 1, 13) then out[i] = 's'
       elseif #row > 45 and too_far(row, lon, lat, at) then out[i] = 'i'
       else
-        if #row == 45 then appeared[#appeared + 1] = id end
         if sub(row, 40, 41) == 'D1' then returned[#returned + 1] = id end
         out[i] = sub(row, 40, 40) == 'S' and 'c' or 'a'
         if sub(row, 42, 43) ~= '00' then
@@ -95,7 +95,6 @@ local function record(k, a)
     local to = stands_free(row) and to_free or to_full
     to[#to + 1] = a[p + 1]; to[#to + 1] = a[p + 2]; to[#to + 1] = id
   end
-  if #appeared > 0 then call('ZREM', unseen, unpack(appeared)) end
   if #returned > 0 then call('ZREM', full, unpack(returned)) end
   if #to_free > 0 then call('GEOADD', free, unpack(to_free)) end
   if #to_full > 0 then call('GEOADD', full, unpack(to_full)) end
@@ -172,32 +171,38 @@ local function release(k, a)
   return let_go(k[1], a[1], a[2])
 end
 
--- One window of one set. keys: set state full claims · args: now machine_now seen_before heard_before offset limit
--- answers {members that stay in the set, members looked at, (id seen load)*}: silent drivers that the log does not know of
+-- One window of those due. keys: due state free full claims
+-- args: now machine_now seen_before heard_before offset limit silent_ms
+-- answers {members that stay due, members looked at, (id seen load)*}: silent drivers that the log does not know of
 local function sweep(k, a)
-  local call, sub = server.call, string.sub
-  local ids = call('ZRANGE', k[1], a[5], a[5] + a[6] - 1)
+  local call, sub, silent_ms = server.call, string.sub, tonumber(a[7])
+  local ids = call('ZRANGE', k[1], '-inf', a[1], 'BYSCORE', 'LIMIT', a[5], a[6])
   if #ids == 0 then return {0, 0} end
-  local rows, claims = call('HMGET', k[2], unpack(ids)), call('HMGET', k[4], unpack(ids))
-  local stay, out, hash = #ids, {0, #ids}, {}
+  local rows, claims = call('HMGET', k[2], unpack(ids)), call('HMGET', k[5], unpack(ids))
+  local stay, out, hash, later = #ids, {0, #ids}, {}, {}
   for i = 1, #ids do
     local id, row = ids[i], rows[i]
+    local seen = row and sub(row, 14, 26)
     if not row then
       call('ZREM', k[1], id); stay = stay - 1
-    elseif sub(row, 14, 26) == NEVER then
+    elseif seen == NEVER then
       hash[#hash + 1] = id; hash[#hash + 1] = sub(row, 1, 13) .. a[1] .. a[2] .. sub(row, 40)
-    elseif sub(row, 14, 26) < a[3] and sub(row, 27, 39) < a[4] then
+      later[#later + 1] = tonumber(a[1]) + silent_ms + 1; later[#later + 1] = id
+    elseif seen >= a[3] then
+      later[#later + 1] = tonumber(seen) + silent_ms + 1; later[#later + 1] = id
+    elseif sub(row, 27, 39) < a[4] then
       if sub(row, 41, 41) == '0' then
         hash[#hash + 1] = id; hash[#hash + 1] = sub(row, 1, 40) .. '1' .. sub(row, 42)
-        if stands_free(row) and #row > 45 then move(k[1], k[3], id); stay = stay - 1 end
+        if stands_free(row) and #row > 45 then move(k[3], k[4], id) end
       end
       if sub(row, 40, 40) ~= 'S' and (sub(row, 42, 43) ~= '00' or live_claim(claims[i], a[1], '')) then
-        out[#out + 1] = id; out[#out + 1] = sub(row, 14, 26); out[#out + 1] = sub(row, 42, 43)
+        out[#out + 1] = id; out[#out + 1] = seen; out[#out + 1] = sub(row, 42, 43)
       end
     end
   end
   if #hash > 0 then call('HSET', k[2], unpack(hash)) end
-  out[1] = stay
+  if #later > 0 then call('ZADD', k[1], unpack(later)) end
+  out[1] = stay - #later / 2
   return out
 end
 
@@ -210,7 +215,7 @@ local function prune(k, a)
   return gone
 end
 
--- keys: members state free full unseen board claims · args: generation · forgets everything, a reload begins
+-- keys: members state free full due board claims · args: generation · forgets everything, a reload begins
 local function begin(k, a)
   server.call('DEL', unpack(k))
   server.call('HSET', k[1], 'generation', a[1], 'position', 0)

@@ -18,13 +18,13 @@ class RegionKeys(msgspec.Struct, frozen=True):
 
     @property
     def full(self) -> str:
-        """Geo set: every other driver on shift: at capacity, silent, suspended."""
+        """Geo set: every other driver on shift with a place: at capacity, silent, suspended."""
         return f"{self.prefix}{{{self.region}}}:full"
 
     @property
-    def unseen(self) -> str:
-        """Sorted set: drivers on shift who sent no position yet."""
-        return f"{self.prefix}{{{self.region}}}:unseen"
+    def due(self) -> str:
+        """Sorted set: every driver on shift, by the business time to look whether they are silent."""
+        return f"{self.prefix}{{{self.region}}}:due"
 
     @property
     def state(self) -> str:
@@ -49,7 +49,7 @@ class RegionKeys(msgspec.Struct, frozen=True):
     @property
     def written(self) -> tuple[str, ...]:
         """All of them, in the order that the functions which write membership take them."""
-        return (self.members, self.state, self.free, self.full, self.unseen, self.board, self.claims)
+        return (self.members, self.state, self.free, self.full, self.due, self.board, self.claims)
 
     @property
     def positions_channel(self) -> str:
