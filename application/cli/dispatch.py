@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from application.bootstrap import Tiffin, open_tiffin
+from application.carrying import carried_by
 from application.disputes.gather import gather
 from application.disputes.report import Dispute, Offered
 from application.engines.embedded import resolved
 from application.kinds import ORDER
-from application.matching import Choice, Search, candidates, offer_seconds
+from application.matching import Choice, Search, candidates, offer_seconds, unbatched
 from application.revision import check
 from application.settings import read_settings
 from application.surroundings import LeftOut, Unfit, left_out
@@ -61,14 +62,8 @@ def explain(order_id: UUID) -> None:
 
 def ranking(tiffin: Tiffin, order: Order) -> Mapping[str, Sequence[Choice]]:
     """Whom each profile would ask for an order now, best first; within the smallest radius that has anybody."""
-    region, now = tiffin.regions[order.region], tiffin.clock.now()
-    search = Search(
-        order=order,
-        region=region,
-        now=now,
-        machine_now=tiffin.clock.machine_now(),
-        offer_until=now + timedelta(seconds=offer_seconds(order, region)),
-    )
+    search = _search(tiffin, order)
+    region = search.region
     found: dict[str, Sequence[Choice]] = {}
     for profile in PROFILES:
         dispatch = replace(region.dispatch, profile=profile)
@@ -76,6 +71,18 @@ def ranking(tiffin: Tiffin, order: Order) -> Mapping[str, Sequence[Choice]]:
         looks = (candidates(tiffin.positions, as_profiled, radius_m) for radius_m in dispatch.radii_m)
         found[profile] = next(filter(None, looks), ())
     return found
+
+
+def _search(tiffin: Tiffin, order: Order) -> Search:
+    region, now = tiffin.regions[order.region], tiffin.clock.now()
+    return Search(
+        order=order,
+        region=region,
+        now=now,
+        machine_now=tiffin.clock.machine_now(),
+        offer_until=now + timedelta(seconds=offer_seconds(order, region)),
+        carried=carried_by(tiffin.store, now),
+    )
 
 
 def unfit_near(tiffin: Tiffin, order: Order) -> list[LeftOut]:
@@ -120,8 +127,13 @@ def _offer_table(offer: Offered) -> Table:
 
 def _tell_now(console: Console, tiffin: Tiffin, order: Order) -> None:
     by_profile, unfit = ranking(tiffin, order), unfit_near(tiffin, order)
+    apart = unbatched(tiffin.positions, _search(tiffin, order), max(tiffin.regions[order.region].dispatch.radii_m))
     in_use = tiffin.regions[order.region].dispatch.profile
-    known = {one.driver_id for found in by_profile.values() for one in found} | {one.driver_id for one in unfit}
+    known = (
+        {one.driver_id for found in by_profile.values() for one in found}
+        | {one.driver_id for one in unfit}
+        | set(apart)
+    )
     with tiffin.reads.connect() as connection:
         names = driver_board.names(connection, known)
     if not any(by_profile.values()):
@@ -136,6 +148,8 @@ def _tell_now(console: Console, tiffin: Tiffin, order: Order) -> None:
             console.print(table)
     if unfit:
         console.print(_unfit_table(unfit, names))
+    for driver_id, why in apart.items():
+        console.print(f"  not batched: {names.get(driver_id, driver_id)}: {why}")
 
 
 def _unfit_table(unfit: Sequence[LeftOut], names: Mapping[UUID, str]) -> Table:
