@@ -1,6 +1,6 @@
 """Who is asked to deliver an order: the nearest drivers, those already asked left out, scored, the best one held."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import replace
 
+from application.carrying import Carried, errand
 from application.positions import Near, Positions
+from domain.batching import Batch, Batched, NotBatched, batch, batched
 from domain.eta import travel_seconds
 from domain.order import Order, preparation_left_seconds
 from domain.region import Region
@@ -16,6 +18,8 @@ from domain.scoring import PROFILES, Candidate, PassedOver, Rival, Score
 
 MOST_RIVALS = 9
 """The best others are recorded with an offer, at most so many."""
+MOST_CARRYING = 5
+"""So many of the drivers near who carry orders are looked up in the log, the nearest first; the others are left out."""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +32,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     candidates: int
     score: Score
     rivals: tuple[Rival, ...] = ()
+    batch: Batched | None = None
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +43,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     machine_now: datetime
     offer_until: datetime
+    carried: Carried
 
 
 def choose_driver(positions: Positions, search: Search) -> Choice | None:
@@ -59,7 +65,35 @@ def choose_driver(positions: Positions, search: Search) -> Choice | None:
 
 def candidates(positions: Positions, search: Search, radius_m: float) -> list[Choice]:
     """Who could be asked within a radius, best first; looks only, and holds nobody."""
-    return list(ranked(_nearest(positions, search, radius_m), search, radius_m))
+    near = _nearest(positions, search, radius_m)
+    return list(ranked(near, search, radius_m, batches(near, search)))
+
+
+def batches(near: Sequence[Near], search: Search) -> dict[UUID, Batch | NotBatched | None]:
+    """Of the nearest drivers who carry orders, whether this one goes with them.
+
+    None for whoever has all food in the car: the next order comes after, not between, and is offered as such.
+    """
+    found: dict[UUID, Batch | NotBatched | None] = {}
+    new, region = errand(search.order, search.now), search.region
+    for driver in [one for one in near if one.load][:MOST_CARRYING]:
+        carried = search.carried(driver.driver_id)
+        if all(one.picked_up for one in carried):
+            found[driver.driver_id] = None
+        else:
+            found[driver.driver_id] = batch(
+                driver.position,
+                carried,
+                new,
+                lambda metres: travel_seconds(metres, region.travel, search.now, region.timezone),
+            )
+    return found
+
+
+def unbatched(positions: Positions, search: Search, radius_m: float) -> dict[UUID, NotBatched]:
+    """Who is near and has room, and whose orders this one does not go with: looked at to explain a search."""
+    found = batches(_nearest(positions, search, radius_m), search)
+    return {driver_id: why for driver_id, why in found.items() if isinstance(why, NotBatched)}
 
 
 def may_ask(order: Order, region: Region) -> bool:
@@ -73,22 +107,34 @@ def offer_seconds(order: Order, region: Region) -> float:
     return region.dispatch.first_offer_seconds if first else region.dispatch.next_offer_seconds
 
 
-def ranked(near: Sequence[Near], search: Search, radius_m: float) -> Iterator[Choice]:
-    """Score drivers, best first; of equals the nearer."""
+def ranked(
+    near: Sequence[Near], search: Search, radius_m: float, carrying: Mapping[UUID, Batch | NotBatched | None]
+) -> Iterator[Choice]:
+    """Score drivers, best first; of equals the nearer. Those whose orders this one does not go with are left out."""
     score = PROFILES[search.region.dispatch.profile]
     left_seconds = preparation_left_seconds(search.order, search.now)
+    common = {driver_id: found for driver_id, found in carrying.items() if isinstance(found, Batch)}
+    may = [
+        driver
+        for driver in near
+        if not driver.load
+        or driver.driver_id in common
+        or (driver.driver_id in carrying and carrying[driver.driver_id] is None)
+    ]
     scored = [
         (score(candidate, preparation_left_seconds=left_seconds), candidate)
-        for candidate in (_candidate(driver, search) for driver in near)
+        for candidate in (_candidate(driver, search, common.get(driver.driver_id)) for driver in may)
     ]
     for points, candidate in sorted(scored, key=lambda pair: (-pair[0].total, pair[1].distance_m)):
+        way = common.get(candidate.driver_id)
         yield Choice(
             driver_id=candidate.driver_id,
             distance_m=candidate.distance_m,
             travel_seconds=candidate.travel_seconds,
             radius_m=radius_m,
-            candidates=len(near),
+            candidates=len(may),
             score=points,
+            batch=None if way is None else batched(way),
         )
 
 
@@ -117,7 +163,7 @@ def _nearest(positions: Positions, search: Search, radius_m: float) -> list[Near
     )
 
 
-def _candidate(driver: Near, search: Search) -> Candidate:
+def _candidate(driver: Near, search: Search, way: Batch | None) -> Candidate:
     board, region = driver.board, search.region
     return Candidate(
         driver_id=driver.driver_id,
@@ -129,4 +175,5 @@ def _candidate(driver: Near, search: Search) -> Candidate:
         deliveries_today=board.deliveries_on(search.now.astimezone(ZoneInfo(region.timezone)).date()),
         earnings_goal=board.earnings_goal,
         acceptance_rate=board.acceptance_rate,
+        route_efficiency=0.0 if way is None else way.efficiency,
     )

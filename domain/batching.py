@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from uuid import UUID
 
 import msgspec
 
 from domain.geo import Position, distance_m
-from domain.routing import Drive, Errand, Route, best_route
+from domain.routing import Call, Drive, Errand, Route, best_route
 
 RESTAURANTS_APART_M = 500.0
 LEAST_EFFICIENCY = 0.70
@@ -36,6 +37,34 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Against delivering one after the other."""
     saved_seconds: float
     """The driver's time, against one after the other."""
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """A stop as it is recorded: without its place, which may be a customer's door."""
+
+    order_id: UUID
+    call: Call
+
+
+class Batched(msgspec.Struct, frozen=True, kw_only=True):
+    """What an offer says of the order that the driver carries already: the common route and what it is worth."""
+
+    stops: tuple[Planned, ...]
+    delay_seconds: float
+    efficiency: float
+    saved_m: float
+    saved_seconds: float
+
+
+def batched(found: Batch) -> Batched:
+    """As it is recorded: to a tenth of a second and metre."""
+    return Batched(
+        stops=tuple(Planned(order_id=stop.order_id, call=stop.call) for stop in found.route.stops),
+        delay_seconds=round(found.delay_seconds, 1),
+        efficiency=round(found.efficiency, 3),
+        saved_m=round(found.saved_m, 1),
+        saved_seconds=round(found.saved_seconds, 1),
+    )
 
 
 def batch(start: Position, carried: tuple[Errand, ...], new: Errand, drive: Drive) -> Batch | NotBatched:

@@ -10,17 +10,27 @@ from rich.console import Console
 from rich.table import Table
 
 from application.bootstrap import Tiffin, open_tiffin
+from application.carrying import carried_by
 from application.disputes.gather import gather
 from application.disputes.report import Dispute, Offered
 from application.engines.embedded import resolved
 from application.kinds import ORDER
-from application.matching import Choice, Search, candidates, offer_seconds
+from application.matching import Choice, Search, candidates, offer_seconds, unbatched
 from application.revision import check
 from application.settings import read_settings
+from application.surroundings import LeftOut, Unfit, left_out
 from domain.errors import NotFound
 from domain.order import NEEDS_DRIVER, Order
 from domain.scoring import PROFILES, Score
 from projections import driver_board
+
+UNFIT: Mapping[Unfit, str] = {
+    Unfit.SILENT: "not heard of for too long",
+    Unfit.FULL: "carries as many orders as the driver may",
+    Unfit.SUSPENDED: "suspended",
+    Unfit.ASKED: "asked already in this round",
+    Unfit.HELD: "held for another order",
+}
 
 
 @click.group(name="dispatch")
@@ -52,14 +62,8 @@ def explain(order_id: UUID) -> None:
 
 def ranking(tiffin: Tiffin, order: Order) -> Mapping[str, Sequence[Choice]]:
     """Whom each profile would ask for an order now, best first; within the smallest radius that has anybody."""
-    region, now = tiffin.regions[order.region], tiffin.clock.now()
-    search = Search(
-        order=order,
-        region=region,
-        now=now,
-        machine_now=tiffin.clock.machine_now(),
-        offer_until=now + timedelta(seconds=offer_seconds(order, region)),
-    )
+    search = _search(tiffin, order)
+    region = search.region
     found: dict[str, Sequence[Choice]] = {}
     for profile in PROFILES:
         dispatch = replace(region.dispatch, profile=profile)
@@ -67,6 +71,33 @@ def ranking(tiffin: Tiffin, order: Order) -> Mapping[str, Sequence[Choice]]:
         looks = (candidates(tiffin.positions, as_profiled, radius_m) for radius_m in dispatch.radii_m)
         found[profile] = next(filter(None, looks), ())
     return found
+
+
+def _search(tiffin: Tiffin, order: Order) -> Search:
+    region, now = tiffin.regions[order.region], tiffin.clock.now()
+    return Search(
+        order=order,
+        region=region,
+        now=now,
+        machine_now=tiffin.clock.machine_now(),
+        offer_until=now + timedelta(seconds=offer_seconds(order, region)),
+        carried=carried_by(tiffin.store, now),
+    )
+
+
+def unfit_near(tiffin: Tiffin, order: Order) -> list[LeftOut]:
+    """Who is near the restaurant and whom no profile can choose now, nearest first; within the largest radius."""
+    region = tiffin.regions[order.region]
+    return left_out(
+        tiffin.positions,
+        region.id,
+        order.restaurant_position,
+        radius_m=max(region.dispatch.radii_m),
+        now=tiffin.clock.now(),
+        machine_now=tiffin.clock.machine_now(),
+        asked=() if order.round_over else order.asked,
+        order_id=order.id,
+    )
 
 
 def _tell_offers(console: Console, dispute: Dispute) -> None:
@@ -95,20 +126,37 @@ def _offer_table(offer: Offered) -> Table:
 
 
 def _tell_now(console: Console, tiffin: Tiffin, order: Order) -> None:
-    by_profile = ranking(tiffin, order)
+    by_profile, unfit = ranking(tiffin, order), unfit_near(tiffin, order)
+    apart = unbatched(tiffin.positions, _search(tiffin, order), max(tiffin.regions[order.region].dispatch.radii_m))
     in_use = tiffin.regions[order.region].dispatch.profile
+    known = (
+        {one.driver_id for found in by_profile.values() for one in found}
+        | {one.driver_id for one in unfit}
+        | set(apart)
+    )
     with tiffin.reads.connect() as connection:
-        names = driver_board.names(connection, {one.driver_id for found in by_profile.values() for one in found})
+        names = driver_board.names(connection, known)
+    if not any(by_profile.values()):
+        console.print("Nobody is near enough, free and heard of at this moment.")
     for profile, choices in by_profile.items():
-        if not choices:
-            console.print("Nobody is near enough, free and heard of at this moment.")
-            return
-        title = f"Now by {profile}{', which is in use' if profile == in_use else ''}"
-        table = Table("driver", "km", "min", "points", *_heads(choices[0].score), title=title)
-        for one in choices:
-            name = names.get(one.driver_id, str(one.driver_id))
-            table.add_row(name, *_cells(one.distance_m, one.travel_seconds, one.score))
-        console.print(table)
+        if choices:
+            title = f"Now by {profile}{', which is in use' if profile == in_use else ''}"
+            table = Table("driver", "km", "min", "points", *_heads(choices[0].score), title=title)
+            for one in choices:
+                name = names.get(one.driver_id, str(one.driver_id))
+                table.add_row(name, *_cells(one.distance_m, one.travel_seconds, one.score))
+            console.print(table)
+    if unfit:
+        console.print(_unfit_table(unfit, names))
+    for driver_id, why in apart.items():
+        console.print(f"  not batched: {names.get(driver_id, driver_id)}: {why}")
+
+
+def _unfit_table(unfit: Sequence[LeftOut], names: Mapping[UUID, str]) -> Table:
+    table = Table("driver", "km", "why", title="Near, and left out by each")
+    for one in unfit:
+        table.add_row(names.get(one.driver_id, str(one.driver_id)), f"{one.distance_m / 1000:.2f}", UNFIT[one.why])
+    return table
 
 
 def _heads(score: Score) -> list[str]:

@@ -89,7 +89,9 @@ class Work:
             log.info("reaction refused", reason=str(refusal))
         except BreakerOpen as error:
             until = tiffin.clock.machine_now() + MATCHING_PAUSE
-            rows.postpone(tiffin.side, row, until=until, outcome="queued, retried shortly", error=str(error))
+            rows.postpone(
+                tiffin.side, row, until=until, outcome="queued: driver matching will retry shortly", error=str(error)
+            )
         except (PaymentUnavailable, StoreBusy) as error:
             until = tiffin.clock.machine_now() + AWAY_PAUSE
             rows.postpone(tiffin.side, row, until=until, outcome="waits for another system", error=str(error))

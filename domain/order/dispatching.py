@@ -7,6 +7,7 @@ all again. Each decision returns events, or none when it is already so, or raise
 from datetime import datetime
 from uuid import UUID
 
+from domain.batching import Batched
 from domain.errors import InvalidInput
 from domain.event import Event
 from domain.order.errors import (
@@ -61,6 +62,7 @@ def offer(
     candidates: int,
     score: Score,
     rivals: tuple[Rival, ...] = (),
+    batch: Batched | None = None,
     max_offers: int,
     now: datetime,
 ) -> list[Event]:
@@ -90,6 +92,7 @@ def offer(
         candidates=candidates,
         score=score,
         rivals=rivals,
+        batch=batch,
     )
     return [*started, offered]
 

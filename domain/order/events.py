@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain.batching import Batched as Batched  # noqa: PLC0414 - handed on
 from domain.eta import EtaBreakdown as EtaBreakdown  # noqa: PLC0414 - handed on
 from domain.event import PERSONAL, Event, PersonalText, Role, topic
 from domain.geo import Position
@@ -102,7 +103,7 @@ class MatchingStarted(Event, frozen=True, kw_only=True):
     radius_m: float
 
 
-@topic("order.driver_offered")
+@topic("order.driver_offered", schema=2)
 class DriverOffered(Event, frozen=True, kw_only=True):
     """One driver was asked, exclusively, until `expires_at`."""
 
@@ -117,6 +118,8 @@ class DriverOffered(Event, frozen=True, kw_only=True):
     score: Score
     rivals: tuple[Rival, ...] = ()
     """The best of the other candidates, best first; an offer made before they were recorded has none."""
+    batch: Batched | None = None
+    """With the order that the driver carries already; none for a driver who carries none that waits for pick-up."""
 
 
 @topic("order.offer_declined")

@@ -151,6 +151,36 @@ local function nearest(k, a)
   end
 end
 
+-- Why a driver who stands near cannot be asked; nothing of one who can, or whose row is gone.
+local function unfit(row, claim, a, asked)
+  local sub = string.sub
+  if not row then return nil end
+  if sub(row, 40, 40) == 'S' or sub(row, 41, 41) == '1'
+    or sub(row, 14, 26) < a[6] and sub(row, 27, 39) < a[7] then return 'silent' end
+  if sub(row, 42, 43) >= sub(row, 44, 45) then return 'full' end
+  if sub(row, 40, 40) == 'N' then return 'suspended' end
+  if asked then return 'asked' end
+  if live_claim(claim, a[5], a[8]) then return 'held' end
+  return nil
+end
+
+-- The reverse of nearest, for explaining. keys: set state claims, where set is free or full · args: as nearest
+-- answers (id distance_m reason)* of those who cannot be asked among the set's k nearest, nearest first
+local function left_out(k, a)
+  local c = server.call('GEOSEARCH', k[1], 'FROMLONLAT', a[1], a[2], 'BYRADIUS', a[4], 'm', 'ASC', 'WITHDIST',
+    'COUNT', a[3])
+  local ids, asked, out = {}, {}, {}
+  for i = 1, #c do ids[i] = c[i][1] end
+  for i = 9, #a do asked[a[i]] = true end
+  if #ids == 0 then return out end
+  local rows, claims = server.call('HMGET', k[2], unpack(ids)), server.call('HMGET', k[3], unpack(ids))
+  for i = 1, #ids do
+    local why = unfit(rows[i], claims[i], a, asked[ids[i]])
+    if why then out[#out + 1] = ids[i]; out[#out + 1] = c[i][2]; out[#out + 1] = why end
+  end
+  return out
+end
+
 -- keys: state claims · args: driver order now until · answers 1 when the driver is held for the order
 local function claim(k, a)
   local row = server.call('HGET', k[1], a[1])
@@ -267,6 +297,7 @@ end
 
 server.register_function('tiffin_record', record)
 server.register_function{function_name = 'tiffin_nearest', callback = nearest, flags = {'no-writes'}}
+server.register_function{function_name = 'tiffin_left_out', callback = left_out, flags = {'no-writes'}}
 server.register_function('tiffin_claim', claim)
 server.register_function('tiffin_release', release)
 server.register_function('tiffin_sweep', sweep)

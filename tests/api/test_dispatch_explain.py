@@ -7,11 +7,12 @@ from litestar.testing import TestClient
 
 from api.app import Api
 from application.cli.__main__ import tiffin
-from application.cli.dispatch import ranking
+from application.cli.dispatch import ranking, unfit_near
 from application.commands import MatchOrder
 from application.ids import new_id
 from application.kinds import ORDER
 from application.settings import Settings
+from application.surroundings import LeftOut, Unfit
 from tests.api.conftest import HandClock
 from tests.api.people import THERE, City, basket
 from tests.api.test_loop import ping, react
@@ -51,6 +52,37 @@ def test_every_candidate_and_every_factor_is_told(
     assert "earnings goal" in told.output
     assert "Now by seven_factor, which is in use" in told.output
     assert "Now by proximity" in told.output
+
+
+def test_who_is_near_and_cannot_be_asked_is_told_with_the_reason(
+    client: TestClient[Api], city: City, clock: HandClock, settings: Settings
+) -> None:
+    restaurant, customer = city.restaurant(), city.customer()
+    tiffin_ = client.app.services.tiffin
+    drivers = [city.driver(), city.driver()]
+    for driver in drivers:
+        driver.do("/v1/driver/shift")
+        ping(driver, clock)
+    first, second = (customer.do("/v1/orders", basket(restaurant))["id"] for _ in range(2))
+    for order in (first, second):
+        restaurant.do(f"/v1/orders/{order}/confirmation")
+
+    def unfit(order: str) -> list[LeftOut]:
+        return unfit_near(tiffin_, tiffin_.store.load(ORDER, UUID(order)))
+
+    assert unfit(second) == []
+    react(client, MatchOrder(order_id=UUID(first)), clock)
+    held = tiffin_.store.load(ORDER, UUID(first)).offer
+    assert held is not None
+    assert [(one.driver_id, one.why) for one in unfit(second)] == [(held.driver_id, Unfit.HELD)]
+
+    (asked,) = (driver for driver in drivers if driver.id == str(held.driver_id))
+    asked.do(f"/v1/orders/{first}/offers/{held.offer_id}/refusal")
+    eventually(lambda: not unfit(second), what="the hold is lifted")
+    assert [(one.driver_id, one.why) for one in unfit(first)] == [(held.driver_id, Unfit.ASKED)]
+    told = explained(settings, first).output
+    assert "Near, and left out by each" in told
+    assert "asked already in this round" in told
 
 
 def test_an_order_that_was_never_searched_for_says_so(city: City, settings: Settings) -> None:

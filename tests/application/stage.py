@@ -76,6 +76,7 @@ class Street(Positions):
         super().__init__(valkey, prefix="", regions=regions)
         self.drivers: dict[UUID, float] = {}
         self.held: dict[UUID, UUID] = {}
+        self.loads: dict[UUID, int] = {}
         self.radii_m: list[float] = []
 
     def nearest(
@@ -99,7 +100,7 @@ class Street(Positions):
                 driver_id=key,
                 distance_m=self.drivers[key],
                 position=AT,
-                load=0,
+                load=self.loads.get(key, 0),
                 capacity=2,
                 board=DriverFacts(),
             )

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from application.bootstrap import Tiffin
+from application.carrying import carried_by
 from application.commands.followups import (
     CompleteOrder,
     ExpireOffer,
@@ -46,6 +47,7 @@ def match(tiffin: Tiffin, ctx: Context, command: MatchOrder) -> Receipt:
         now=ctx.now,
         machine_now=tiffin.clock.machine_now(),
         offer_until=ctx.now + timedelta(seconds=offer_seconds(order, region)),
+        carried=carried_by(tiffin.store, ctx.now),
     )
     choice = choose_driver(tiffin.positions, search)
     if choice is None:
@@ -63,6 +65,7 @@ def match(tiffin: Tiffin, ctx: Context, command: MatchOrder) -> Receipt:
         candidates=choice.candidates,
         score=choice.score,
         rivals=choice.rivals,
+        batch=choice.batch,
         max_offers=region.dispatch.max_offers,
         now=ctx.now,
     )

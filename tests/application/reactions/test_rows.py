@@ -182,7 +182,7 @@ def test_matching_that_keeps_failing_is_queued_and_retried_shortly(place: StillT
         ("pending", "failed", 1),
         ("pending", "failed", 1),
         ("pending", "failed", 1),
-        ("pending", "queued, retried shortly", 0),
+        ("pending", "queued: driver matching will retry shortly", 0),
     ]
 
 

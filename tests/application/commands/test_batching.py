@@ -1,0 +1,86 @@
+"""A second order for a driver who waits for the first: offered when both go one way, and recorded with the saving."""
+
+from uuid import UUID
+
+import pytest
+
+from application import commands
+from application.carrying import carried_by
+from application.kinds import DRIVER
+from application.matching import Search, unbatched
+from domain.batching import NotBatched
+from domain.event import Role
+from domain.order import DriverOffered, Status
+from domain.routing import Call
+from tests.application.stage import Stage
+from tests.domain.samples import MAPPER, recorded
+
+
+def carrying(stage: Stage) -> tuple[UUID, UUID]:
+    """An order that waits for pick-up, and its driver, as Valkey knows of both."""
+    order_id, driver_id = stage.assigned()
+    stage.street.loads[driver_id] = len(stage.store.load(DRIVER, driver_id).deliveries)
+    stage.street.held.clear()
+    return order_id, driver_id
+
+
+def offered(stage: Stage, order_id: UUID) -> DriverOffered:
+    stage.run(commands.MatchOrder(order_id=order_id))
+    last = stage.events(order_id)[-1]
+    assert isinstance(last, DriverOffered), last
+    return last
+
+
+def test_a_second_order_on_the_same_way_is_offered_with_the_route_and_the_saving(stage: Stage) -> None:
+    first, driver_id = carrying(stage)
+    second = stage.confirmed()
+    found = offered(stage, second)
+    assert found.driver_id == driver_id
+    assert found.batch is not None
+    stops = [(stop.order_id, stop.call) for stop in found.batch.stops]
+    assert {stop for stop, call in stops[:2] if call is Call.PICK_UP} == {first, second}
+    assert {stop for stop, call in stops[2:] if call is Call.DROP_OFF} == {first, second}
+    assert found.batch.saved_m > 0
+    assert found.batch.saved_seconds > 0
+    assert found.score.factors["route_efficiency"] == pytest.approx(20.0 * found.batch.efficiency, abs=0.01)
+    stage.accept(second, found.offer_id, driver_id)
+    assert stage.driver_state(driver_id).deliveries == (first, second)
+
+
+def test_food_that_comes_much_later_would_be_a_second_way_and_is_not_put_to_the_first(stage: Stage) -> None:
+    _, driver_id = carrying(stage)
+    stage.clock.forward(600.0)
+    second = stage.confirmed()
+    now = stage.clock.now()
+    search = Search(
+        order=stage.order(second),
+        region=stage.tiffin.regions["porto"],
+        now=now,
+        machine_now=now,
+        offer_until=now,
+        carried=carried_by(stage.store, now),
+    )
+    assert unbatched(stage.street, search, 5_000.0) == {driver_id: NotBatched.INEFFICIENT}
+    stage.run(commands.MatchOrder(order_id=second))
+    assert stage.topics(second)[-1] == "no_driver_found"
+    free = stage.driver(metres_away=3_000.0)
+    found = offered(stage, second)
+    assert (found.driver_id, found.batch, found.candidates) == (free, None, 1)
+
+
+def test_after_pick_up_the_next_order_is_offered_as_one_that_comes_after(stage: Stage) -> None:
+    first, driver_id = carrying(stage)
+    stage.run(commands.StartPreparation(order_id=first), Role.RESTAURANT, stage.restaurant_id)
+    stage.run(commands.MarkReady(order_id=first), Role.RESTAURANT, stage.restaurant_id)
+    stage.run(commands.PickUpOrder(order_id=first, driver_id=driver_id), Role.DRIVER, driver_id)
+    assert stage.order(first).status is Status.PICKED_UP
+    found = offered(stage, stage.confirmed())
+    assert (found.driver_id, found.batch) == (driver_id, None)
+    assert found.score.factors["load"] == -15.0
+
+
+def test_what_is_recorded_of_a_batch_is_read_again(stage: Stage) -> None:
+    carrying(stage)
+    found = offered(stage, stage.confirmed())
+    stored = MAPPER.to_stored_event(recorded(found))
+    assert MAPPER.to_domain_event(stored).event == found
