@@ -10,7 +10,7 @@ from random import Random
 from planning.cost import UNASSIGNED, Costs
 from planning.problem import MAX_BUNDLE_ORDERS, MAX_BUNDLES, Driver, Order, Plan, Problem, Route, still_open
 
-ITERATIONS_PER_ORDER, ITERATIONS_MORE, ITERATIONS_MOST = 2, 10, 80
+ITERATIONS_PER_ORDER, ITERATIONS_MORE, ITERATIONS_MOST = 4, 10, 160
 HOT, COLD = 2.0, 0.05
 CANDIDATES = 14
 REMOVED_MOST = 10
