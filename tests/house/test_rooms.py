@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("api", "application", "benchmarks", "domain", "migrations", "projections", "simulation")
+ROOMS = ("api", "application", "benchmarks", "domain", "migrations", "planning", "projections", "simulation")
 DOMAIN_MAY_IMPORT = {"domain", "msgspec", "eventsourcing"}
 
 
@@ -23,6 +23,11 @@ def test_a_room_is_the_one_in_this_repository(room: str) -> None:
 @pytest.mark.parametrize("file", sorted((ROOT / "domain").rglob("*.py")), ids=lambda file: str(file.relative_to(ROOT)))
 def test_the_domain_imports_nothing_but_the_standard_library_msgspec_and_eventsourcing(file: Path) -> None:
     assert imported(file) - set(sys.stdlib_module_names) <= DOMAIN_MAY_IMPORT
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "planning").glob("*.py")), ids=lambda file: file.name)
+def test_planning_imports_nothing_but_the_standard_library(file: Path) -> None:
+    assert imported(file) - set(sys.stdlib_module_names) <= {"planning"}
 
 
 @pytest.mark.parametrize("room", ROOMS)
