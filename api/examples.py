@@ -333,6 +333,20 @@ PROGRESS = {
     "reactions": {"pending": 12, "dead": 0},
     "queues": {"matching": 0},
 }
+REGION_MAP = {
+    "region": "porto",
+    "name": "Porto",
+    "timezone": "Europe/Lisbon",
+    "lat": 41.1496,
+    "lon": -8.611,
+    "at": MORNING,
+    "drivers": [[DRIVER, 41.15011, -8.61203, "busy", 1, 2, 3]],
+    "unplaced": 0,
+    "orders": [
+        [ORDER, "picked_up", 41.1496, -8.611, 41.1579, -8.6291, DRIVER, 1741942800, 1741943100, 300, "Tasca do Bolhão"]
+    ],
+    "truncated": False,
+}
 HEALTH = {
     "status": "ok",
     "checks": {"postgresql": {"ok": True, "milliseconds": 0.7, "detail": ""}},

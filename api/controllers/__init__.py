@@ -11,6 +11,7 @@ from api.controllers.gateway import Gateway
 from api.controllers.health import Health
 from api.controllers.inbox import InboxOf
 from api.controllers.ops import Ops
+from api.controllers.ops_map import OpsMap
 from api.controllers.restaurant import Kitchen, Menu
 from api.controllers.streams import Streams
 from api.controllers.support import Support
@@ -29,6 +30,7 @@ CONTROLLERS = [
     Auditor,
     Streams,
     Ops,
+    OpsMap,
     Health,
     Docs,
 ]

@@ -2,7 +2,7 @@
 
 from html import escape
 
-VOID = frozenset({"meta", "br", "hr", "link"})
+VOID = frozenset({"meta", "br", "hr", "link", "input"})
 
 
 class Markup(str):
@@ -29,8 +29,8 @@ def joined(*inside: Inside) -> Markup:
     return Markup("".join(one if isinstance(one, Markup) else escape(one) for one in inside if one is not None))
 
 
-def document(*, title: str, style: str, body: Markup) -> str:
-    """Make a page. `style` is our own, as it stands: a style sheet knows no escapes."""
+def document(*, title: str, style: str, body: Markup, script: str | None = None) -> str:
+    """Make a page. `style` and `script` are our own, as they stand: neither knows escapes."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -41,7 +41,8 @@ def document(*, title: str, style: str, body: Markup) -> str:
         element("link", rel="icon", href="data:,"),
         element("style", Markup(style)),
     )
-    return f"<!doctype html>\n{element('html', head, element('body', body), lang='en')}\n"
+    last = None if script is None else element("script", Markup(script))
+    return f"<!doctype html>\n{element('html', head, element('body', body, last), lang='en')}\n"
 
 
 def _text(value: str | float) -> str:

@@ -7,16 +7,18 @@ from projections.order_lists.queries import (
     by_restaurant,
     earnings_since,
     offers_for,
+    open_in_region,
     search,
     status_breakdown,
 )
-from projections.order_lists.results import Earnings, ItemSummary, OfferView, OrderSummary, StatusCount
+from projections.order_lists.results import Earnings, ItemSummary, OfferView, OrderOnMap, OrderSummary, StatusCount
 
 __all__ = [
     "PROJECTION",
     "Earnings",
     "ItemSummary",
     "OfferView",
+    "OrderOnMap",
     "OrderSummary",
     "StatusCount",
     "by_customer",
@@ -24,6 +26,7 @@ __all__ = [
     "by_restaurant",
     "earnings_since",
     "offers_for",
+    "open_in_region",
     "search",
     "status_breakdown",
 ]

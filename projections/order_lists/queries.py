@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal_column, or_, select, tuple_
 
 from domain.order.state import Status
-from projections.order_lists.results import Earnings, OfferView, OrderSummary, StatusCount
+from projections.order_lists.results import Earnings, OfferView, OrderOnMap, OrderSummary, StatusCount
 from projections.order_lists.tables import EARNINGS, OFFERS, ORDERS, WORDS
 from projections.paging import Page, cut, read_cursor
 from projections.results import shown
@@ -76,6 +76,20 @@ def search(
     if text is not None and text.strip():
         wanted.append(_mentions(text))
     return _page(c, wanted, status=status, placed_from=placed_from, before=before, limit=limit)
+
+
+def open_in_region(c: Connection, region: str, *, limit: int) -> list[OrderOnMap]:
+    """A region's open orders, the oldest first: when there are more, those that wait longest are told."""
+    query = (
+        select(
+            *(ORDERS.c[name] for name in OrderOnMap.__struct_fields__ if name in ORDERS.c),
+            ORDERS.c.dropoff["position"].label("dropoff_position"),
+        )
+        .where(ORDERS.c.open, ORDERS.c.region == region)
+        .order_by(ORDERS.c.placed_at, ORDERS.c.order_id)
+        .limit(limit)
+    )
+    return [shown(OrderOnMap, row) for row in c.execute(query).mappings()]
 
 
 def offers_for(c: Connection, driver_id: UUID, *, now: datetime | None = None) -> list[OfferView]:

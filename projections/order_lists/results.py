@@ -94,3 +94,17 @@ class Earnings(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: int
     fee_minor: int
     tip_minor: int
+
+
+class OrderOnMap(msgspec.Struct, frozen=True, kw_only=True):
+    """An open order's places and times, and nothing about its people."""
+
+    order_id: UUID
+    status: Status
+    restaurant_name: str
+    restaurant_position: Position
+    dropoff_position: Position
+    driver_id: UUID | None
+    promised_at: datetime
+    eta_at: datetime
+    delivered_at: datetime | None

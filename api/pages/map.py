@@ -1,0 +1,85 @@
+"""The map's page: a log-in form, a canvas, and what stands around it. It holds no data; `map.js` fetches that."""
+
+from collections.abc import Iterable
+
+from api.pages.markup import Markup, document, element, joined
+from api.pages.style import MAP_SCRIPT, MAP_STYLE
+from domain.region import Region
+
+DRIVERS = {"free": "Free", "busy": "Busy", "silent": "Silent", "suspended": "Suspended"}
+ORDERS = {
+    "placed": "Placed",
+    "confirmed": "Confirmed",
+    "preparing": "Preparing",
+    "ready_for_pickup": "Ready",
+    "picked_up": "On the way",
+    "delivered": "Delivered",
+}
+
+
+def page(regions: Iterable[Region]) -> str:
+    """Make it; regions are what one may choose from."""
+    choices = joined(*(element("option", region.name, value=region.id) for region in regions))
+    return document(title="Tiffin map", style=MAP_STYLE, script=MAP_SCRIPT, body=joined(_log_in(), _map(choices)))
+
+
+def _log_in() -> Markup:
+    return element(
+        "form",
+        element("h1", "Tiffin map"),
+        element("p", "For support and admins. The session stays in this tab and ends with it."),
+        _field("E-mail", "email", "username"),
+        _field("Password", "password", "current-password"),
+        element("button", "Log in", type="submit"),
+        element("p", id="refused", role="alert"),
+        id="log-in",
+    )
+
+
+def _field(label: str, kind: str, autocomplete: str) -> Markup:
+    field = element("input", id=kind, type=kind, autocomplete=autocomplete, required="required")
+    return element("label", label, field, for_=kind)
+
+
+def _map(choices: Markup) -> Markup:
+    bar = element(
+        "header",
+        element("label", element("span", "Region", class_="unseen"), element("select", choices, id="region")),
+        element("span", "", id="live", role="status"),
+        element("span", class_="gap"),
+        element("button", "+", id="in", type="button", aria_label="Zoom in"),
+        element("button", "−", id="out", type="button", aria_label="Zoom out"),
+        element("button", "Fit", id="fit", type="button", aria_label="Show everything"),
+        element("button", "Log out", id="log-out", type="button"),
+    )
+    legend = element(
+        "div",
+        _group("Drivers", "driver", DRIVERS),
+        _group("Orders", "order", ORDERS | {"late": "Late"}),
+        element(
+            "p",
+            "Square: restaurant. Ring: drop-off. Press an entry to hide it.",
+            class_="quiet hint",
+        ),
+        id="legend",
+    )
+    told = element("aside", id="told", hidden="hidden", aria_live="polite")
+    canvas = element("canvas", id="map", tabindex="0", role="img", aria_label="Drivers and open orders on a map")
+    return element("main", canvas, bar, legend, told, id="watch", hidden="hidden")
+
+
+def _group(title: str, kind: str, entries: dict[str, str]) -> Markup:
+    keys = (
+        element(
+            "button",
+            element("i", class_=f"{kind} {name}"),
+            element("span", label),
+            element("b", "0", id=f"{kind}-{name}"),
+            type="button",
+            aria_pressed="true",
+            data_key=f"{kind}-{name}",
+        )
+        for name, label in entries.items()
+    )
+    total = element("h2", title, " ", element("b", "0", id=f"{kind}s"))
+    return element("div", total, *keys, class_="group")
