@@ -3,6 +3,7 @@
 from typing import Any
 
 ORDER = "018f9c1e-7a30-7d52-9c1d-3f0a4b9d2e11"
+SECOND_ORDER = "018f9c1e-7a31-7b10-8a2f-6e5d4c3b2a10"
 OFFER = "018f9c1e-9b10-7c41-8d2e-5a6b7c8d9e0f"
 CUSTOMER = "018f9c1d-0a10-7b21-9e3f-1a2b3c4d5e6f"
 RESTAURANT = "018f9c1d-2b20-7a31-8c4d-2b3c4d5e6f70"
@@ -164,7 +165,7 @@ ORDER_DETAILS = {
     "rejection_reason": None,
     "cancelled_at": None,
     "cancellation": None,
-    "offer": None,
+    "offers": [],
     "review_requested_at": None,
     "updated_at": MORNING,
 }
@@ -201,7 +202,7 @@ ORDER_SUMMARY = {
 ORDERS = page(ORDER_SUMMARY)
 _CUSTOMERS = {"customer_id", "customer_name"}
 _DROPOFFS = {"dropoff", "delivery_distance_m"}
-OWN_ORDER = _without(ORDER_DETAILS, _CUSTOMERS | {"payment_id", "offer"})
+OWN_ORDER = _without(ORDER_DETAILS, _CUSTOMERS | {"payment_id", "offers"})
 OWN_ORDERS = page(
     _without(
         ORDER_SUMMARY,
@@ -214,7 +215,7 @@ OWN_ORDERS = page(
 KITCHEN_ORDER = _without(
     ORDER_DETAILS,
     _DROPOFFS
-    | {"region", "payment_status", "payment_id", "customer_id", "restaurant_id", "restaurant_name", "offer"}
+    | {"region", "payment_status", "payment_id", "customer_id", "restaurant_id", "restaurant_name", "offers"}
     | {"restaurant_position", "price", "promised_at", "eta_at", "eta_confidence", "eta_breakdown"}
     | {"delivered_at", "completed_at", "review_requested_at"},
 ) | {"customer_name": "Ana", "currency": "EUR", "subtotal_minor": _PRICE["subtotal_minor"]}
@@ -288,6 +289,23 @@ STANDING_OFFER = {
     "currency": "EUR",
     "fee_minor": 244,
     "tip_minor": 200,
+    "drivers_asked": 1,
+    "batch": {
+        "stops": [
+            {"order_id": SECOND_ORDER, "call": "pick_up"},
+            {"order_id": ORDER, "call": "pick_up"},
+            {"order_id": SECOND_ORDER, "call": "drop_off"},
+            {"order_id": ORDER, "call": "drop_off"},
+        ],
+        "delay_seconds": 95.0,
+        "efficiency": 0.86,
+        "saved_m": 1640.0,
+        "saved_seconds": 355.0,
+        "apart_m": 212.0,
+        "added_seconds": 281.0,
+        "pay_minor": 444,
+        "currency": "EUR",
+    },
 }
 EARNINGS = {
     "date": "2025-03-14",

@@ -7,6 +7,7 @@ import msgspec
 
 from api.order_views import DeliveryListing, KitchenListing
 from application.time_travel import Difference
+from domain.batching import Batched
 from domain.geo import Position
 from domain.order.events import EtaBreakdown, Line, Price
 from projections.driver_board import DriverOnBoard
@@ -189,6 +190,10 @@ class OfferListing(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     fee_minor: int
     tip_minor: int
+    drivers_asked: int
+    """At once, this one included: where there are more, the first who accepts has the order."""
+    batch: Batched | None
+    """For a second order: the way over both, and what this one adds to it."""
 
     @classmethod
     def of(cls, offer: OfferView, fee_minor: int) -> "OfferListing":
@@ -206,6 +211,8 @@ class OfferListing(msgspec.Struct, frozen=True, kw_only=True):
             currency=offer.currency,
             fee_minor=fee_minor,
             tip_minor=offer.tip_minor,
+            drivers_asked=offer.drivers_asked,
+            batch=offer.batch,
         )
 
 

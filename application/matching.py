@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from application.carrying import Carried, errand
 from application.positions import Near, Positions
-from domain.batching import Batch, Batched, NotBatched, batch, batched
+from domain.batching import Batch, Batched, Refused, Unbatched, batch, batched, refused
 from domain.eta import travel_seconds
 from domain.order import Order, preparation_left_seconds
+from domain.pricing import driver_fee_minor
 from domain.region import Region
 from domain.scoring import PROFILES, Candidate, PassedOver, Rival, Score
 
@@ -33,6 +34,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     score: Score
     rivals: tuple[Rival, ...] = ()
     batch: Batched | None = None
+    unbatched: tuple[Unbatched, ...] = ()
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +59,8 @@ def choose_driver(positions: Positions, search: Search) -> Choice | None:
                 search.region.id, choice.driver_id, search.order.id, until=search.offer_until, now=search.now
             )
             if held:
-                taken = [_rival(other, PassedOver.TAKEN) for other in choices[:place]]
-                outscored = [_rival(other, PassedOver.OUTSCORED) for other in choices[place + 1 :]]
+                taken = [rival(other, PassedOver.TAKEN) for other in choices[:place]]
+                outscored = [rival(other, PassedOver.OUTSCORED) for other in choices[place + 1 :]]
                 return replace(choice, rivals=(*taken, *outscored)[:MOST_RIVALS])
     return None
 
@@ -69,12 +71,12 @@ def candidates(positions: Positions, search: Search, radius_m: float) -> list[Ch
     return list(ranked(near, search, radius_m, batches(near, search)))
 
 
-def batches(near: Sequence[Near], search: Search) -> dict[UUID, Batch | NotBatched | None]:
+def batches(near: Sequence[Near], search: Search) -> dict[UUID, Batch | Refused | None]:
     """Of the nearest drivers who carry orders, whether this one goes with them.
 
     None for whoever has all food in the car: the next order comes after, not between, and is offered as such.
     """
-    found: dict[UUID, Batch | NotBatched | None] = {}
+    found: dict[UUID, Batch | Refused | None] = {}
     new, region = errand(search.order, search.now), search.region
     for driver in [one for one in near if one.load][:MOST_CARRYING]:
         carried = search.carried(driver.driver_id)
@@ -90,10 +92,10 @@ def batches(near: Sequence[Near], search: Search) -> dict[UUID, Batch | NotBatch
     return found
 
 
-def unbatched(positions: Positions, search: Search, radius_m: float) -> dict[UUID, NotBatched]:
+def unbatched(positions: Positions, search: Search, radius_m: float) -> dict[UUID, Refused]:
     """Who is near and has room, and whose orders this one does not go with: looked at to explain a search."""
     found = batches(_nearest(positions, search, radius_m), search)
-    return {driver_id: why for driver_id, why in found.items() if isinstance(why, NotBatched)}
+    return {driver_id: why for driver_id, why in found.items() if isinstance(why, Refused)}
 
 
 def may_ask(order: Order, region: Region) -> bool:
@@ -108,7 +110,7 @@ def offer_seconds(order: Order, region: Region) -> float:
 
 
 def ranked(
-    near: Sequence[Near], search: Search, radius_m: float, carrying: Mapping[UUID, Batch | NotBatched | None]
+    near: Sequence[Near], search: Search, radius_m: float, carrying: Mapping[UUID, Batch | Refused | None]
 ) -> Iterator[Choice]:
     """Score drivers, best first; of equals the nearer. Those whose orders this one does not go with are left out."""
     score = PROFILES[search.region.dispatch.profile]
@@ -125,6 +127,7 @@ def ranked(
         (score(candidate, preparation_left_seconds=left_seconds), candidate)
         for candidate in (_candidate(driver, search, common.get(driver.driver_id)) for driver in may)
     ]
+    left_out = tuple(refused(driver_id, why) for driver_id, why in carrying.items() if isinstance(why, Refused))
     for points, candidate in sorted(scored, key=lambda pair: (-pair[0].total, pair[1].distance_m)):
         way = common.get(candidate.driver_id)
         yield Choice(
@@ -134,11 +137,18 @@ def ranked(
             radius_m=radius_m,
             candidates=len(may),
             score=points,
-            batch=None if way is None else batched(way),
+            batch=None if way is None else second_order(way, search.order, search.region),
+            unbatched=left_out,
         )
 
 
-def _rival(choice: Choice, why: PassedOver) -> Rival:
+def second_order(way: Batch, order: Order, region: Region) -> Batched:
+    """As it is recorded with the offer: what it costs, saves and pays."""
+    fee_minor = driver_fee_minor(region.fees, order.price.delivery_fee_minor)
+    return batched(way, pay_minor=fee_minor + order.price.tip_minor, currency=order.price.currency)
+
+
+def rival(choice: Choice, why: PassedOver) -> Rival:
     """As it is recorded: to a tenth of a metre, second and point, for there are many and nothing is decided by them."""
     factors = {name: round(points, 1) for name, points in choice.score.factors.items()}
     return Rival(

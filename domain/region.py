@@ -1,5 +1,6 @@
 """A region: the city whose currency, local time, prices and dispatch rules an order lives under."""
 
+from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -29,11 +30,23 @@ class Travel(msgspec.Struct, frozen=True, kw_only=True):
     """Road metres per metre as the crow flies."""
 
 
+class Offers(StrEnum):
+    """Whom a search asks."""
+
+    SEQUENTIAL = "sequential"
+    """The best driver, then the next one: nobody is asked in vain."""
+    BROADCAST = "broadcast"
+    """The best few at once: the first who accepts has the order."""
+
+
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     """How drivers are found and asked."""
 
     profile: str = "seven_factor"
     """Of `domain.scoring.PROFILES`."""
+    offers: Offers = Offers.SEQUENTIAL
+    broadcast_drivers: int = 3
+    """How many a broadcast asks at once; each counts as one of the `max_offers` of a round."""
     radii_m: tuple[float, ...] = (5_000.0, 10_000.0)
     candidates: int = 20
     max_offers: int = 5
@@ -48,7 +61,9 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     """A placed order that the restaurant leaves unanswered this long is rejected by the system."""
 
     def __post_init__(self) -> None:
-        """Refuse a profile that does not exist, as a ValueError that names those that do."""
+        """Refuse a profile that does not exist and a broadcast to nobody, as a ValueError that says so."""
+        if self.broadcast_drivers < 1:
+            raise ValueError(f"broadcast_drivers: ask at least one, not {self.broadcast_drivers}")
         if self.profile not in PROFILES:
             raise ValueError(f"unknown scoring profile {self.profile!r}: use one of {', '.join(PROFILES)}")
 

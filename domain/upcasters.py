@@ -12,5 +12,27 @@ def offered_without_batch(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "batch": None}
 
 
-UPCASTERS: Mapping[tuple[str, int], Upcaster] = {("order.driver_offered", 1): offered_without_batch}
+def offered_alone(data: dict[str, Any]) -> dict[str, Any]:
+    """Until then drivers were asked one after the other, and whose orders this one does not go with was not told."""
+    return {**data, "broadcast": None, "unbatched": []}
+
+
+def ended_alone(data: dict[str, Any]) -> dict[str, Any]:
+    """Until then one offer stood at a time."""
+    return {**data, "standing": 0}
+
+
+def assigned_without_batch(data: dict[str, Any]) -> dict[str, Any]:
+    """Until then nobody looked again, at acceptance, whether the order goes with one that the driver carries."""
+    return {**data, "batch": None}
+
+
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = {
+    ("order.driver_offered", 1): offered_without_batch,
+    ("order.driver_offered", 2): offered_alone,
+    ("order.driver_assigned", 1): assigned_without_batch,
+    ("order.offer_declined", 1): ended_alone,
+    ("order.offer_expired", 1): ended_alone,
+    ("order.offer_withdrawn", 1): ended_alone,
+}
 """By topic and n. A golden file of every schema ever written stays in tests/domain/golden/."""

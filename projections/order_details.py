@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    exists,
     or_,
     select,
     text,
@@ -30,7 +31,7 @@ from domain.order.events import CostBearer, Dropoff, EtaBreakdown, Line, Price
 from domain.order.state import DispatchStatus, PaymentStatus, Status
 from projections import scrubbing
 from projections.log import Logged
-from projections.order_steps import moves
+from projections.order_steps import OFFER_ENDS, moves
 from projections.projection import Projection
 from projections.results import shown
 from projections.rows import FIXED, Document, Edits
@@ -75,17 +76,27 @@ ORDERS = Table(
     Column("rejection_reason", Text),
     Column("cancelled_at", DateTime(timezone=True)),
     Column("cancellation", JSONB),
-    Column("offer", JSONB),
     Column("review_requested_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Index("details_by_customer", "customer_id"),
     Index("details_by_driver", "driver_id", postgresql_where=text("driver_id IS NOT NULL")),
     postgresql_with={"fillfactor": 60},
 )
+OFFERS = Table(
+    "offers",
+    METADATA,
+    Column("order_id", Uuid, primary_key=True),
+    Column("offer_id", Uuid, primary_key=True),
+    Column("driver_id", Uuid, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("distance_m", Float, nullable=False),
+    Column("travel_seconds", Float, nullable=False),
+)
 
 
 class StandingOffer(msgspec.Struct, frozen=True, kw_only=True):
-    """The one offer that stands: who is asked, and until when (business time)."""
+    """An offer that stands: who is asked, and until when (business time)."""
 
     offer_id: UUID
     driver_id: UUID
@@ -143,7 +154,8 @@ class OrderDetails(msgspec.Struct, frozen=True, kw_only=True):
     rejection_reason: str | None
     cancelled_at: datetime | None
     cancellation: Cancellation | None
-    offer: StandingOffer | None
+    offers: tuple[StandingOffer, ...]
+    """Those that stand, best first: one, or in a broadcast several."""
     review_requested_at: datetime | None
     updated_at: datetime
 
@@ -157,29 +169,41 @@ def get(
     driver_id: UUID | None = None,
 ) -> OrderDetails | None:
     """Find an order that belongs to everyone named; a driver's are those assigned to or offered to them."""
+    standing = select(OFFERS).where(OFFERS.c.order_id == order_id).order_by(OFFERS.c.sequence)
     query = select(ORDERS).where(ORDERS.c.order_id == order_id)
     if customer_id is not None:
         query = query.where(ORDERS.c.customer_id == customer_id)
     if restaurant_id is not None:
         query = query.where(ORDERS.c.restaurant_id == restaurant_id)
     if driver_id is not None:
-        offered = ORDERS.c.offer["driver_id"].astext == str(driver_id)
+        offered = exists().where(OFFERS.c.order_id == order_id, OFFERS.c.driver_id == driver_id)
         query = query.where(or_(ORDERS.c.driver_id == driver_id, offered))
     row = c.execute(query).mappings().one_or_none()
-    return None if row is None else shown(OrderDetails, row)
+    if row is None:
+        return None
+    # Asked for only where there can be any. An answer may come between the two: then none stands any more.
+    offers = c.execute(standing).mappings() if row["dispatch"] == DispatchStatus.OFFERED else ()
+    return shown(OrderDetails, row, offers=tuple(shown(StandingOffer, one) for one in offers))
 
 
 def apply(connection: Connection, batch: Sequence[Logged]) -> None:
     """Fold events into one row per order."""
     orders = Edits[UUID](ORDERS)
+    offers = Edits[UUID](OFFERS)
     for logged in batch:
         event, order_id, at = logged.event, logged.stream_id, logged.occurred_at
+        if isinstance(event, events.DriverOffered):
+            fields = {name: getattr(event, name) for name in StandingOffer.__struct_fields__}
+            offers.add(event.offer_id, {"order_id": order_id} | fields)
+        elif isinstance(event, OFFER_ENDS):
+            offers.remove(event.offer_id, {"order_id": order_id, "offer_id": event.offer_id})
         if isinstance(event, events.Placed):
             orders.add(order_id, _placed(order_id, event, at))
         elif (changes := _CHANGES.get(type(event))) is not None:
             stamp = {"version": logged.version, "updated_at": at}
             orders.change(order_id, {"order_id": order_id}, stamp | moves(event) | changes(event, at))
     orders.write(connection)
+    offers.write(connection)
 
 
 def scrub(connection: Connection, subject_id: UUID) -> None:
@@ -215,16 +239,8 @@ def _stamped(*columns: str) -> Callable[[Any, datetime], Document]:
     return lambda _event, at: dict.fromkeys(columns, at)
 
 
-def _no_offer(_event: Event, _at: datetime) -> Document:
-    return {"offer": None}
-
-
-def _offered(event: events.DriverOffered, _at: datetime) -> Document:
-    return {"offer": {name: getattr(event, name) for name in StandingOffer.__struct_fields__}}
-
-
 def _assigned(event: events.DriverAssigned, at: datetime) -> Document:
-    return {"offer": None, "driver_id": event.driver_id, "driver_name": event.driver_name, "driver_assigned_at": at}
+    return {"driver_id": event.driver_id, "driver_name": event.driver_name, "driver_assigned_at": at}
 
 
 def _unassigned(_event: Event, _at: datetime) -> Document:
@@ -233,7 +249,7 @@ def _unassigned(_event: Event, _at: datetime) -> Document:
 
 def _cancelled(event: events.Cancelled, at: datetime) -> Document:
     cancellation = {name: getattr(event, name) for name in Cancellation.__struct_fields__}
-    return {"cancelled_at": at, "cancellation": cancellation, "offer": None, "driver_id": None, "driver_name": None}
+    return {"cancelled_at": at, "cancellation": cancellation, "driver_id": None, "driver_name": None}
 
 
 _CHANGES: dict[type[Event], Callable[[Any, datetime], Document]] = {
@@ -243,10 +259,10 @@ _CHANGES: dict[type[Event], Callable[[Any, datetime], Document]] = {
     events.ReadyForPickup: _stamped("ready_at"),
     events.MatchingStarted: _stamped(),
     events.NoDriverFound: _stamped(),
-    events.DriverOffered: _offered,
-    events.OfferDeclined: _no_offer,
-    events.OfferExpired: _no_offer,
-    events.OfferWithdrawn: _no_offer,
+    events.DriverOffered: _stamped(),
+    events.OfferDeclined: _stamped(),
+    events.OfferExpired: _stamped(),
+    events.OfferWithdrawn: _stamped(),
     events.DriverAssigned: _assigned,
     events.DriverUnassigned: _unassigned,
     events.DriverArrived: _stamped("driver_arrived_at"),

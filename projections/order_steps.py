@@ -35,17 +35,24 @@ DISPATCH: dict[type[Event], DispatchStatus] = {
     events.Delivered: DispatchStatus.DONE,
     events.Cancelled: DispatchStatus.IDLE,
 }
-"""The dispatch status after the event; other events leave it as it was."""
+"""The dispatch status after the event, unless other offers stand still; other events leave it as it was."""
 
-OFFER_ENDS = (events.OfferDeclined, events.OfferExpired, events.OfferWithdrawn, events.DriverAssigned, events.Cancelled)
-"""After these no offer stands."""
+OFFER_ENDS = (events.OfferDeclined, events.OfferExpired, events.OfferWithdrawn, events.DriverAssigned)
+"""After these the offer that they name stands no more."""
 
 OVER = frozenset({Status.COMPLETED, Status.REJECTED, Status.CANCELLED})
 """Nothing more will happen to an order here but money and notes."""
 
 
+def dispatch_after(kind: type[Event], standing: int) -> DispatchStatus | None:
+    """The dispatch status that an event sets, if it sets one; `standing`: how many offers of a broadcast it leaves."""
+    return DispatchStatus.OFFERED if standing else DISPATCH.get(kind)
+
+
 def moves(event: Event) -> dict[str, str]:
     """The status and dispatch that an event sets, by name; empty for one that sets neither."""
+    if getattr(event, "standing", 0):
+        return {"dispatch": DispatchStatus.OFFERED.value}
     return dict(_MOVES.get(type(event), {}))
 
 

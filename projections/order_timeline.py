@@ -32,7 +32,7 @@ from domain.personal import personal_places
 from projections import rows
 from projections.connections import driver
 from projections.log import Logged
-from projections.order_steps import DISPATCH, STATUS
+from projections.order_steps import STATUS, dispatch_after
 from projections.projection import Projection
 from projections.results import shown
 from projections.scrubbing import erased
@@ -147,7 +147,7 @@ def _told(found: Iterable[RowMapping]) -> Iterator[Step]:
     before: Step | None = None
     for row in found:
         kind = REGISTRY[row["topic"]]
-        status, dispatch = STATUS.get(kind), DISPATCH.get(kind)
+        status, dispatch = STATUS.get(kind), dispatch_after(kind, row["data"].get("standing", 0))
         comparison: dict[str, object] = {
             "seconds_since_previous": before and (row["occurred_at"] - before.occurred_at).total_seconds(),
             "status_before": before and before.status_after,

@@ -7,6 +7,7 @@ from api.pages.markup import Inside, Markup, element, joined
 from api.pages.tables import Column, pairs, section, table
 from api.pages.words import Clock, amount, distance, duration, late, signed
 from application.disputes import Dispute
+from application.disputes.batches import Condition
 from application.disputes.report import Channel, Measure, Offered, PhaseKind, RivalTold, ToldStep
 
 CHANNELS = {
@@ -47,7 +48,7 @@ def _offer(offer: Offered, clock: Clock) -> Markup:
         ),
         element(
             "p",
-            f"Asked {clock.exact(offer.offered_at)}, {duration(offer.allowed_seconds)} to answer; "
+            f"Asked {clock.exact(offer.offered_at)}{_at_once(offer)}, {duration(offer.allowed_seconds)} to answer; "
             f"{distance(offer.distance_m)} and {duration(offer.travel_seconds)} from the restaurant. "
             f"{offer.score.total:.1f} points ({offer.score.profile.replace('_', ' ')}):",
             class_="small",
@@ -60,9 +61,41 @@ def _offer(offer: Offered, clock: Clock) -> Markup:
             ),
             class_="factors",
         ),
+        *_batch(offer),
         element("p", "Not offered: ", offer.not_offered.told, *_left_out(offer, clock), class_="quiet small"),
         *_rivals(offer),
+        *_unbatched(offer),
     )
+
+
+def _at_once(offer: Offered) -> str:
+    return "" if offer.drivers_asked == 1 else f" as one of {offer.drivers_asked} at once"
+
+
+def _batch(offer: Offered) -> Iterator[Markup]:
+    if (batch := offer.batch) is not None:
+        longer = "" if batch.added_seconds is None else f"{duration(batch.added_seconds)} longer for the driver, "
+        pay = "" if batch.pay_minor is None else f", paying {amount(batch.pay_minor, batch.currency)}"
+        yield element(
+            "p",
+            f"The second of two orders: {longer}{duration(batch.saved_seconds)} and {distance(batch.saved_m)} saved "
+            f"against one after the other{pay}.",
+            class_="small",
+        )
+        yield _conditions(batch.conditions)
+
+
+def _unbatched(offer: Offered) -> Iterator[Markup]:
+    for one in offer.not_offered.unbatched:
+        yield element("p", f"Not batched with {one.name or one.driver_id}'s order: {one.told}.", class_="quiet small")
+        yield _conditions(one.conditions)
+
+
+def _conditions(conditions: Sequence[Condition]) -> Markup:
+    signs = {True: "✓", False: "✗", None: "–"}
+    kinds = {True: None, False: "late", None: None}
+    told = (element("li", f"{signs[one.holds]} {one.told}", class_=kinds[one.holds]) for one in conditions)
+    return element("ul", *told, class_="quiet small")
 
 
 def _rivals(offer: Offered) -> Iterator[Markup]:

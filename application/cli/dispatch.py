@@ -11,6 +11,7 @@ from rich.table import Table
 
 from application.bootstrap import Tiffin, open_tiffin
 from application.carrying import carried_by
+from application.disputes.batches import Condition, ToldUnbatched, told_refused
 from application.disputes.gather import gather
 from application.disputes.report import Dispute, Offered
 from application.engines.embedded import resolved
@@ -108,21 +109,47 @@ def _tell_offers(console: Console, dispute: Dispute) -> None:
         for offer in dispute.offers:
             if offer.round == round_.number:
                 console.print(_offer_table(offer))
+                _tell_batch(console, offer)
                 console.print(offer.not_offered.told)
                 for one in offer.not_offered.left_out:
                     console.print(f"  left out: {one.name or one.driver_id}, who {one.why} at {one.at:%H:%M:%S}")
+                _tell_unbatched(console, offer.not_offered.unbatched)
     if not dispute.rounds:
         console.print("No driver was searched for.")
 
 
 def _offer_table(offer: Offered) -> Table:
-    table = Table("driver", "", "km", "min", "points", *_heads(offer.score), title=f"Offer {offer.sequence}")
+    table = Table("driver", "", "km", "min", "points", *_heads(offer.score), title=_title(offer))
     asked = str(offer.driver_name or offer.driver_id)
     table.add_row(asked, offer.answer, *_cells(offer.distance_m, offer.travel_seconds, offer.score))
     for rival in offer.not_offered.rivals:
         name = str(rival.name or rival.driver_id)
         table.add_row(name, rival.why, *_cells(rival.distance_m, rival.travel_seconds, rival.score))
     return table
+
+
+def _title(offer: Offered) -> str:
+    return f"Offer {offer.sequence}{'' if offer.drivers_asked == 1 else f', one of {offer.drivers_asked} at once'}"
+
+
+def _tell_batch(console: Console, offer: Offered) -> None:
+    if (batch := offer.batch) is not None:
+        console.print(
+            "The second of two orders, for the route " + ", ".join(f"{one.call} {one.order_id}" for one in batch.stops)
+        )
+        _tell_conditions(console, batch.conditions)
+
+
+def _tell_unbatched(console: Console, unbatched: Sequence[ToldUnbatched]) -> None:
+    for one in unbatched:
+        console.print(f"  not batched: {one.name or one.driver_id}: {one.told}")
+        _tell_conditions(console, one.conditions)
+
+
+def _tell_conditions(console: Console, conditions: Sequence[Condition]) -> None:
+    words = {True: "holds", False: "fails", None: "-"}
+    for one in conditions:
+        console.print(f"    {words[one.holds]:>5}  {one.told}")
 
 
 def _tell_now(console: Console, tiffin: Tiffin, order: Order) -> None:
@@ -148,8 +175,7 @@ def _tell_now(console: Console, tiffin: Tiffin, order: Order) -> None:
             console.print(table)
     if unfit:
         console.print(_unfit_table(unfit, names))
-    for driver_id, why in apart.items():
-        console.print(f"  not batched: {names.get(driver_id, driver_id)}: {why}")
+    _tell_unbatched(console, [told_refused(driver_id, why, names) for driver_id, why in apart.items()])
 
 
 def _unfit_table(unfit: Sequence[LeftOut], names: Mapping[UUID, str]) -> Table:

@@ -78,4 +78,5 @@ def asked(history: Sequence[Recorded[Event]]) -> set[UUID]:
 def considered(history: Sequence[Recorded[Event]]) -> set[UUID]:
     """Every driver whom an order was offered to, or might have been."""
     offers = [recorded.event for recorded in history if isinstance(recorded.event, events.DriverOffered)]
-    return asked(history) | {rival.driver_id for offer in offers for rival in offer.rivals}
+    rivals = {one.driver_id for offer in offers for one in offer.rivals}
+    return asked(history) | rivals | {one.driver_id for offer in offers for one in offer.unbatched}

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from application.disputes.batches import told_batch, told_unbatched
 from application.disputes.report import Answered, LeftOut, NotOffered, Offered, RivalTold, Round, Why
 from domain.event import Event, Recorded
 from domain.order import events
@@ -30,6 +31,7 @@ class Search:
         self._names = names
         self._region = region
         self._left_out: list[LeftOut] = []
+        self._broadcasts: dict[UUID, NotOffered] = {}
 
     def follow(self, recorded: Recorded[Event]) -> None:
         """Take the next event in."""
@@ -67,6 +69,10 @@ class Search:
 
     def _offered(self, event: events.DriverOffered, at: datetime) -> None:
         number = self.rounds[-1].number if self.rounds else 1
+        broadcast, not_offered = event.broadcast, self._not_offered(event)
+        if broadcast is not None:
+            # Told with the first of them, for all.
+            not_offered = self._broadcasts.setdefault(broadcast.broadcast_id, not_offered)
         self._round(offers=event.sequence)
         self.offers.append(
             Offered(
@@ -75,6 +81,7 @@ class Search:
                 driver_name=self._names.get(event.driver_id),
                 round=number,
                 sequence=event.sequence,
+                drivers_asked=broadcast.drivers if broadcast else 1,
                 offered_at=at,
                 expires_at=event.expires_at,
                 answer="standing",
@@ -87,7 +94,8 @@ class Search:
                 radius_m=event.radius_m,
                 candidates=event.candidates,
                 score=event.score,
-                not_offered=self._not_offered(event),
+                batch=told_batch(event.batch),
+                not_offered=not_offered,
             )
         )
 
@@ -113,7 +121,9 @@ class Search:
         if answer == "declined" or answer == "expired":  # noqa: PLR1714 - narrows the type
             self._leave_out(event.driver_id, answer, at)
         if answer == "accepted":
-            self._round(ended_at=at, outcome="assigned", told="A driver accepted.")
+            asked = next((one.drivers_asked for one in self.offers if one.offer_id == event.offer_id), 1)
+            told = "A driver accepted." if asked == 1 else f"Of {asked} drivers asked at once, one accepted first."
+            self._round(ended_at=at, outcome="assigned", told=told)
 
     def _leave_out(self, driver_id: UUID, why: Why, at: datetime) -> None:
         left_out = LeftOut(driver_id=driver_id, name=self._names.get(driver_id), why=why, at=at)
@@ -124,7 +134,8 @@ class Search:
             self.rounds[-1] = replace(self.rounds[-1], **changes)
 
     def _not_offered(self, event: events.DriverOffered) -> NotOffered:
-        others, left_out = event.candidates - 1, tuple(self._left_out)
+        asked = event.broadcast.drivers if event.broadcast else 1
+        others, left_out = max(0, event.candidates - asked), tuple(self._left_out)
         told = [_told_of(others, recorded=len(event.rivals))]
         if self._region is not None and event.candidates >= self._region.dispatch.candidates:
             told.append(
@@ -132,8 +143,14 @@ class Search:
             )
         if left_out:
             told.append("Drivers who had declined, let it expire or lost it in this round were left out.")
+        if event.unbatched:
+            told.append("Who carries an order that this one does not go with was left out.")
         return NotOffered(
-            other_candidates=others, rivals=self._rivals(event.rivals), left_out=left_out, told=" ".join(told)
+            other_candidates=others,
+            rivals=self._rivals(event.rivals),
+            left_out=left_out,
+            unbatched=tuple(told_unbatched(one, self._names) for one in event.unbatched),
+            told=" ".join(told),
         )
 
     def _rivals(self, rivals: Sequence[Rival]) -> tuple[RivalTold, ...]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from application.disputes.batches import ToldBatch, ToldUnbatched
 from application.tracks import Fix
 from domain.eta import EtaBreakdown
 from domain.event import Role
@@ -173,6 +174,8 @@ class NotOffered(msgspec.Struct, frozen=True, kw_only=True):
     rivals: tuple[RivalTold, ...]
     """The best of the other candidates, best first; none where only their number was recorded."""
     left_out: tuple[LeftOut, ...]
+    unbatched: tuple[ToldUnbatched, ...]
+    """Near with room, but carrying an order that this one does not go with."""
     told: str
 
 
@@ -184,6 +187,8 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     driver_name: str | None
     round: int
     sequence: int
+    drivers_asked: int
+    """At once, this one included: more than one in a broadcast."""
     offered_at: datetime
     expires_at: datetime
     answer: Answered
@@ -196,6 +201,8 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     radius_m: float
     candidates: int
     score: Score
+    batch: ToldBatch | None
+    """As the second of two orders; none for one that was offered by itself."""
     not_offered: NotOffered
 
 

@@ -11,7 +11,7 @@ from application.disputes.report import Channel, Measure, Offered, Phase, ToldSt
 from domain.event import Event, Meta, Recorded, Role
 from domain.order import events
 from domain.order.state import DispatchStatus, Status
-from projections.order_steps import DISPATCH, STATUS
+from projections.order_steps import STATUS, dispatch_after
 
 
 def steps_of(
@@ -27,7 +27,8 @@ def steps_of(
     before: Recorded[Event] | None = None
     for recorded in history:
         meta, event = recorded.meta, recorded.event
-        status, dispatch = STATUS.get(type(event), status), DISPATCH.get(type(event), dispatch)
+        status = STATUS.get(type(event), status)
+        dispatch = dispatch_after(type(event), getattr(event, "standing", 0)) or dispatch
         yield ToldStep(
             version=recorded.originator_version,
             event_id=recorded.event_id,
@@ -98,6 +99,15 @@ def _because(reason: str) -> str:
     return f": {reason}" if reason else ", without a reason"
 
 
+def _together(event: events.DriverOffered) -> str:
+    asked = f", one of {event.broadcast.drivers} asked at once" if event.broadcast else ""
+    return f"{asked}{_beside(event.batch)}"
+
+
+def _beside(batch: events.Batched | None) -> str:
+    return " as the second of two orders" if batch else ""
+
+
 def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.3g} min"
 
@@ -111,13 +121,13 @@ _WORDS: Mapping[type[Event], Callable[[Any, Mapping[UUID, str]], str]] = {
     events.ReadyForPickup: lambda *_: "The food was ready for pick-up",
     events.MatchingStarted: lambda e, _: f"The search for a driver began, round {e.round}",
     events.DriverOffered: lambda e, names: (
-        f"Offered to {_named(e, names)}, {e.score.total:.1f} points, {e.distance_m / 1000:.1f} km away"
+        f"Offered to {_named(e, names)}{_together(e)}, {e.score.total:.1f} points, {e.distance_m / 1000:.1f} km away"
     ),
     events.OfferDeclined: lambda e, names: f"Declined by {_named(e, names)}{_because(e.reason)}",
     events.OfferExpired: lambda e, names: f"Left unanswered by {_named(e, names)}",
     events.OfferWithdrawn: lambda e, names: f"The offer to {_named(e, names)} was withdrawn{_because(e.reason)}",
     events.NoDriverFound: lambda e, _: f"No driver found in round {e.round}, {e.offers_made} offers made",
-    events.DriverAssigned: lambda e, _: f"{e.driver_name} accepted",
+    events.DriverAssigned: lambda e, _: f"{e.driver_name} accepted{_beside(e.batch)}",
     events.DriverUnassigned: lambda e, names: f"Taken off {_named(e, names)}{_because(e.reason)}",
     events.DriverArrived: lambda e, names: f"At the restaurant: {_named(e, names)}",
     events.PickedUp: lambda e, names: f"Picked up by {_named(e, names)}",

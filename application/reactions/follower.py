@@ -22,7 +22,7 @@ from application.bootstrap import Tiffin
 from application.reactions.actors import ACTORS, QUEUES, hint
 from application.reactions.broker import HintBroker, waiting
 from application.reactions.regions import StreamRegions
-from application.reactions.rules import OVERTAKEN_BY, RULES, SEARCH, WAKING, WOKEN_AT_ONCE
+from application.reactions.rules import OVERTAKEN_BY, RULES, SEARCH, WAKING, WOKEN_AT_ONCE, none_stands
 from application.reactions.statements import (
     DUE,
     INSERT,
@@ -195,6 +195,8 @@ class Follower:
             for rule in RULES.get(type(event), ()):
                 if position <= self._starts_after[f"{event.TOPIC} > {rule.actor_name}"]:
                     continue
+                if rule.when is not None and not rule.when(event):
+                    continue
                 region = self._regions.of(recorded)
                 due_at = rule.due(event, recorded.occurred_at, region)
                 yield NewRow(
@@ -212,7 +214,11 @@ class Follower:
     def _overtake(
         self, connection: Connection, events: Sequence[tuple[int, Recorded[Event]]], machine_now: datetime
     ) -> None:
-        over = [(position, recorded) for position, recorded in events if type(recorded.event) in OVERTAKEN_BY]
+        over = [
+            (position, recorded)
+            for position, recorded in events
+            if type(recorded.event) in OVERTAKEN_BY and none_stands(recorded.event)
+        ]
         if over:
             values = {
                 "stream_ids": [recorded.originator_id for _, recorded in over],

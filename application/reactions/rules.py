@@ -17,10 +17,11 @@ REVIEW_AFTER = timedelta(minutes=30)
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One reaction to an event."""
+    """One reaction to an event, or to those of its kind that `when` is true of."""
 
     actor_name: str
     due: Due
+    when: Callable[[Event], bool] | None = None
 
 
 def at_once(_event: Event, at: datetime, _region: Region) -> datetime:
@@ -48,13 +49,24 @@ def after_the_meal(_event: Event, at: datetime, _region: Region) -> datetime:
     return at + REVIEW_AFTER
 
 
+def first_of_a_broadcast(event: Event) -> bool:
+    """All of a broadcast expire together: one timer is enough. An offer made alone is the first, too."""
+    broadcast = event.broadcast if isinstance(event, orders.DriverOffered) else None
+    return broadcast is None or broadcast.place == 1
+
+
+def none_stands(event: Event) -> bool:
+    """Whether nobody is asked any more; while others of a broadcast are, the search waits for them."""
+    return not getattr(event, "standing", 0)
+
+
 RULES: Mapping[type[Event], tuple[Rule, ...]] = {
     orders.Placed: (Rule("orders.reject_unanswered", after_the_restaurants_time),),
     orders.Confirmed: (Rule("matching.match_order", after_settling), Rule("eta.revise", at_once)),
-    orders.DriverOffered: (Rule("offers.expire_offer", at_expiry),),
-    orders.OfferDeclined: (Rule("matching.match_order", at_once),),
-    orders.OfferExpired: (Rule("matching.match_order", at_once),),
-    orders.OfferWithdrawn: (Rule("matching.match_order", at_once),),
+    orders.DriverOffered: (Rule("offers.expire_offer", at_expiry, first_of_a_broadcast),),
+    orders.OfferDeclined: (Rule("matching.match_order", at_once, none_stands),),
+    orders.OfferExpired: (Rule("matching.match_order", at_once, none_stands),),
+    orders.OfferWithdrawn: (Rule("matching.match_order", at_once, none_stands),),
     orders.DriverUnassigned: (Rule("matching.match_order", at_once),),
     orders.DriverAssigned: (Rule("eta.revise", at_once),),
     orders.ReadyForPickup: (Rule("eta.revise", at_once),),
@@ -76,8 +88,8 @@ OVERTAKEN_BY: Mapping[type[Event], str] = {
     orders.OfferWithdrawn: "offers.expire_offer",
     orders.DriverAssigned: "offers.expire_offer",
 }
-"""Timers that an event of the same stream makes pointless: their rows are closed unread. A shortcut, no rule:
-whatever is missing here ends by itself, because the command finds nothing to do."""
+"""Timers that an event of the same stream makes pointless, while it leaves no offer standing: their rows are closed
+unread. A shortcut, no rule: whatever is missing here ends by itself, because the command finds nothing to do."""
 
 SEARCH = "matching.match_order"
 WAKING: frozenset[type[Event]] = frozenset(

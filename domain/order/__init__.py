@@ -1,5 +1,7 @@
 """An order: its events, its state, what may happen to it, and why not."""
 
+from domain.order.broadcasting import Ask as Ask
+from domain.order.broadcasting import broadcast as broadcast
 from domain.order.decisions import add_note as add_note
 from domain.order.decisions import cancel as cancel
 from domain.order.decisions import complete as complete
@@ -31,6 +33,7 @@ from domain.order.errors import OfferRefused as OfferRefused
 from domain.order.errors import OffersExhausted as OffersExhausted
 from domain.order.errors import OfferStillStands as OfferStillStands
 from domain.order.errors import OfferTaken as OfferTaken
+from domain.order.events import Broadcast as Broadcast
 from domain.order.events import Cancelled as Cancelled
 from domain.order.events import Completed as Completed
 from domain.order.events import Confirmed as Confirmed

@@ -1,13 +1,15 @@
 """What may happen between an order and drivers: search, offers, assignment, pick-up, delivery.
 
-A *round* asks drivers one after the other until one accepts or none is left; then the next round may begin and ask
-all again. Each decision returns events, or none when it is already so, or raises a Refusal.
+A *round* asks drivers one after the other, or several at once (`broadcasting`), until one accepts or none is left;
+then the next round may begin and ask all again. Each decision returns events, or none when it is already so, or
+raises a Refusal.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from domain.batching import Batched
+from domain.batching import Batched, Unbatched
 from domain.errors import InvalidInput
 from domain.event import Event
 from domain.order.errors import (
@@ -34,11 +36,13 @@ from domain.order.events import (
     OfferWithdrawn,
     PickedUp,
 )
-from domain.order.state import NEEDS_DRIVER, DispatchStatus, Order, Status
+from domain.order.state import NEEDS_DRIVER, DispatchStatus, Offer, Order, Status
 from domain.scoring import Rival, Score
 
 WAITED_FOR = frozenset({DispatchStatus.ASSIGNED, DispatchStatus.AT_RESTAURANT})
 """A driver is assigned and has not picked up."""
+FASTER = "another driver was faster"
+"""Why the other offers of a broadcast are withdrawn."""
 
 
 def start_matching(order: Order, *, radius_m: float) -> list[Event]:
@@ -63,6 +67,7 @@ def offer(
     score: Score,
     rivals: tuple[Rival, ...] = (),
     batch: Batched | None = None,
+    unbatched: tuple[Unbatched, ...] = (),
     max_offers: int,
     now: datetime,
 ) -> list[Event]:
@@ -70,15 +75,9 @@ def offer(
 
     Raises IllegalTransition, OfferStillStands, OffersExhausted, AlreadyAsked, InvalidInput.
     """
-    if order.offer is not None:
-        if order.offer.offer_id == offer_id:
-            return []
-        raise OfferStillStands(order)
-    started = start_matching(order, radius_m=radius_m)
-    if not started and order.offers_made >= max_offers:
-        raise OffersExhausted(order)
-    if not started and driver_id in order.asked:
-        raise AlreadyAsked(order)
+    if [one.offer_id for one in order.offers] == [offer_id]:
+        return []
+    started = open_round(order, [driver_id], radius_m=radius_m, max_offers=max_offers)
     if expires_at <= now:
         raise InvalidInput("expires_at", "An offer ends in the future.")
     offered = DriverOffered(
@@ -93,8 +92,24 @@ def offer(
         score=score,
         rivals=rivals,
         batch=batch,
+        unbatched=unbatched,
     )
     return [*started, offered]
+
+
+def open_round(order: Order, driver_ids: Sequence[UUID], *, radius_m: float, max_offers: int) -> list[Event]:
+    """See whether these drivers may be asked now; begins a round when none is under way.
+
+    Raises IllegalTransition, OfferStillStands, OffersExhausted, AlreadyAsked.
+    """
+    if order.offers:
+        raise OfferStillStands(order)
+    started = start_matching(order, radius_m=radius_m)
+    if (0 if started else order.offers_made) + len(driver_ids) > max_offers:
+        raise OffersExhausted(order)
+    if not started and not set(order.asked).isdisjoint(driver_ids):
+        raise AlreadyAsked(order)
+    return started
 
 
 def no_driver(order: Order, *, radius_m: float, retry_at: datetime) -> list[Event]:
@@ -102,7 +117,7 @@ def no_driver(order: Order, *, radius_m: float, retry_at: datetime) -> list[Even
 
     Raises IllegalTransition, OfferStillStands.
     """
-    if order.offer is not None:
+    if order.offers:
         raise OfferStillStands(order)
     if order.round_over and order.status in NEEDS_DRIVER:
         return []
@@ -120,28 +135,43 @@ def decline_offer(order: Order, *, offer_id: UUID, driver_id: UUID, reason: str 
     if offer_id in order.declined and driver_id in order.asked:
         return []
     _check_answer(order, offer_id, driver_id)
-    return [OfferDeclined(offer_id=offer_id, driver_id=driver_id, reason=reason)]
+    return [
+        OfferDeclined(offer_id=offer_id, driver_id=driver_id, reason=reason, standing=len(order.offers) - 1),
+    ]
 
 
 def expire_offer(order: Order, *, offer_id: UUID, now: datetime) -> list[Event]:
-    """Take an offer off a driver who did not answer; quiet when it was settled. Raises OfferStillStands (too early)."""
-    if order.offer is None or order.offer.offer_id != offer_id:
+    """Take an offer, and with it all of a broadcast, off drivers who did not answer; quiet when it was settled.
+
+    Raises OfferStillStands (too early).
+    """
+    expires_at = next((one.expires_at for one in order.offers if one.offer_id == offer_id), None)
+    if expires_at is None:
         return []
-    if now < order.offer.expires_at:
+    if now < expires_at:
         raise OfferStillStands(order)
-    return [OfferExpired(offer_id=offer_id, driver_id=order.offer.driver_id)]
+    due = [one for one in order.offers if one.expires_at <= now]
+    return [
+        OfferExpired(offer_id=one.offer_id, driver_id=one.driver_id, standing=standing)
+        for one, standing in _one_by_one(order, due)
+    ]
 
 
-def withdraw_offer(order: Order, *, reason: str) -> list[Event]:
-    """Take back the offer that stands, if one does."""
-    if order.offer is None:
-        return []
-    return [OfferWithdrawn(offer_id=order.offer.offer_id, driver_id=order.offer.driver_id, reason=reason)]
+def withdraw_offer(order: Order, *, reason: str, driver_id: UUID | None = None) -> list[Event]:
+    """Take back the offers that stand, if any do; with `driver_id` only that driver's."""
+    meant = [one for one in order.offers if driver_id in (None, one.driver_id)]
+    return [
+        OfferWithdrawn(offer_id=one.offer_id, driver_id=one.driver_id, reason=reason, standing=standing)
+        for one, standing in _one_by_one(order, meant)
+    ]
 
 
-def accept_offer(order: Order, *, offer_id: UUID, driver_id: UUID, driver_name: str, now: datetime) -> list[Event]:
-    """Say yes, in one append with `driver.take_delivery`. Quiet when this offer gave this driver the order.
+def accept_offer(
+    order: Order, *, offer_id: UUID, driver_id: UUID, driver_name: str, batch: Batched | None = None, now: datetime
+) -> list[Event]:
+    """Say yes, in one append with `driver.take_delivery`: the first of a broadcast takes it from all others.
 
+    Quiet when this offer gave this driver the order.
     Raises OfferTaken (another driver has it), OfferGone, OfferNotYours, OfferExpiredAlready.
     """
     if order.driver_id == driver_id and order.accepted_offer_id == offer_id:
@@ -149,18 +179,29 @@ def accept_offer(order: Order, *, offer_id: UUID, driver_id: UUID, driver_name: 
     expires_at = _check_answer(order, offer_id, driver_id)
     if now >= expires_at:
         raise OfferExpiredAlready(order)
-    return [DriverAssigned(offer_id=offer_id, driver_id=driver_id, driver_name=driver_name)]
+    others = [one for one in order.offers if one.offer_id != offer_id]
+    withdrawn = [
+        OfferWithdrawn(offer_id=one.offer_id, driver_id=one.driver_id, reason=FASTER, standing=standing)
+        for one, standing in _one_by_one(order, others)
+    ]
+    return [*withdrawn, DriverAssigned(offer_id=offer_id, driver_id=driver_id, driver_name=driver_name, batch=batch)]
+
+
+def _one_by_one(order: Order, ending: Sequence[Offer]) -> Iterator[tuple[Offer, int]]:
+    """Offers that end, each with how many stand after it."""
+    return zip(ending, range(len(order.offers) - 1, -1, -1), strict=False)
 
 
 def _check_answer(order: Order, offer_id: UUID, driver_id: UUID) -> datetime:
     """Give the time by which to answer, when the offer stands and is this driver's."""
     if order.driver_id is not None and order.driver_id != driver_id:
         raise OfferTaken(order)
-    if order.offer is None or order.offer.offer_id != offer_id:
+    standing = next((one for one in order.offers if one.offer_id == offer_id), None)
+    if standing is None:
         raise OfferGone(order)
-    if order.offer.driver_id != driver_id:
+    if standing.driver_id != driver_id:
         raise OfferNotYours(order)
-    return order.offer.expires_at
+    return standing.expires_at
 
 
 def unassign(order: Order, *, reason: str) -> list[Event]:

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from domain.batching import Batched as Batched  # noqa: PLC0414 - handed on
+from domain.batching import Unbatched as Unbatched  # noqa: PLC0414 - handed on
 from domain.eta import EtaBreakdown as EtaBreakdown  # noqa: PLC0414 - handed on
 from domain.event import PERSONAL, Event, PersonalText, Role, topic
 from domain.geo import Position
@@ -103,9 +104,19 @@ class MatchingStarted(Event, frozen=True, kw_only=True):
     radius_m: float
 
 
-@topic("order.driver_offered", schema=2)
+class Broadcast(msgspec.Struct, frozen=True, kw_only=True):
+    """One round's offers to several drivers at once: whoever accepts first has the order, the others' are withdrawn."""
+
+    broadcast_id: UUID
+    drivers: int
+    """Asked at once, this one included."""
+    place: int
+    """This one's by score, from 1. The first one's event names the rivals and the unbatched of all."""
+
+
+@topic("order.driver_offered", schema=3)
 class DriverOffered(Event, frozen=True, kw_only=True):
-    """One driver was asked, exclusively, until `expires_at`."""
+    """A driver was asked until `expires_at`: exclusively, or as one of a broadcast."""
 
     offer_id: UUID
     driver_id: UUID
@@ -120,32 +131,46 @@ class DriverOffered(Event, frozen=True, kw_only=True):
     """The best of the other candidates, best first; an offer made before they were recorded has none."""
     batch: Batched | None = None
     """With the order that the driver carries already; none for a driver who carries none that waits for pick-up."""
+    broadcast: Broadcast | None = None
+    """None for a driver who was asked alone."""
+    unbatched: tuple[Unbatched, ...] = ()
+    """Drivers near with room, whose orders this one does not go with, and why."""
 
 
-@topic("order.offer_declined")
+@topic("order.offer_declined", schema=2)
 class OfferDeclined(Event, frozen=True, kw_only=True):
     """The driver said no."""
 
     offer_id: UUID
     driver_id: UUID
     reason: str = ""
+    standing: int = 0
+    """Other offers of the order that stand still; only a broadcast leaves any."""
 
 
-@topic("order.offer_expired")
+@topic("order.offer_expired", schema=2)
 class OfferExpired(Event, frozen=True, kw_only=True):
     """The driver did not answer in time."""
 
     offer_id: UUID
     driver_id: UUID
+    standing: int = 0
+    """As for a declined offer."""
 
 
-@topic("order.offer_withdrawn")
+@topic("order.offer_withdrawn", schema=2)
 class OfferWithdrawn(Event, frozen=True, kw_only=True):
-    """The offer was taken back: the order was cancelled, or the driver fell silent or left the shift."""
+    """The offer was taken back, and nothing is held against the driver.
+
+    The order was cancelled, the driver fell silent or left the shift, another driver of the broadcast was faster, or
+    the order goes no more with the one that the driver carries.
+    """
 
     offer_id: UUID
     driver_id: UUID
     reason: str
+    standing: int = 0
+    """As for a declined offer; one that is accepted in the same append counts."""
 
 
 @topic("order.no_driver_found")
@@ -158,7 +183,7 @@ class NoDriverFound(Event, frozen=True, kw_only=True):
     retry_at: datetime
 
 
-@topic("order.driver_assigned")
+@topic("order.driver_assigned", schema=2)
 class DriverAssigned(Event, frozen=True, kw_only=True):
     """The driver accepted; `driver.delivery_taken` is in the same append."""
 
@@ -167,6 +192,8 @@ class DriverAssigned(Event, frozen=True, kw_only=True):
     offer_id: UUID
     driver_id: UUID
     driver_name: PersonalText
+    batch: Batched | None = None
+    """With the order that the driver carries already, as found at acceptance; none when it goes alone by now."""
 
 
 @topic("order.driver_unassigned")

@@ -54,12 +54,14 @@ class PaymentStatus(StrEnum):
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """The one offer that stands."""
+    """An offer that stands."""
 
     offer_id: UUID
     driver_id: UUID
     sequence: int
     expires_at: datetime
+    batched: bool = False
+    """Made as a second order, to go together with the one that the driver carries."""
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,12 +114,18 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Drivers who declined, let an offer expire or were un-assigned in the current round."""
     declined: tuple[UUID, ...] = ()
     """Offers declined in the current round, so that declining twice is quiet."""
-    offer: Offer | None = None
+    offers: tuple[Offer, ...] = ()
+    """Those that stand, best first: one, or in a broadcast several."""
     driver_id: UUID | None = None
     """The assigned driver; stays after delivery, goes with cancellation."""
     accepted_offer_id: UUID | None = None
     """The offer by which `driver_id` has the order."""
     review_requested: bool = False
+
+    @property
+    def offer(self) -> Offer | None:
+        """The best of the offers that stand; none when none does."""
+        return self.offers[0] if self.offers else None
 
 
 OVER = frozenset({Status.DELIVERED, Status.COMPLETED, Status.REJECTED, Status.CANCELLED})
@@ -174,7 +182,7 @@ def _placed(order_id: UUID, event: events.Placed, at: datetime) -> Order:
 type _Changes = Callable[[Order, Any, datetime], dict[str, Any]]
 """(order, event, when it occurred) → the fields that differ after it."""
 
-_NO_OFFER: dict[str, Any] = {"offer": None}
+_NO_OFFER: dict[str, Any] = {"offers": ()}
 _NO_DRIVER: dict[str, Any] = {"driver_id": None, "accepted_offer_id": None}
 
 _KITCHEN: dict[type[Event], _Changes] = {
@@ -215,28 +223,21 @@ _DISPATCH: dict[type[Event], _Changes] = {
         "asked": (),
         "declined": (),
     },
-    events.DriverOffered: lambda _, event, __: {
+    events.DriverOffered: lambda order, event, _: {
         "dispatch": DispatchStatus.OFFERED,
         "offers_made": event.sequence,
-        "offer": Offer(
-            offer_id=event.offer_id,
-            driver_id=event.driver_id,
-            sequence=event.sequence,
-            expires_at=event.expires_at,
-        ),
+        "offers": (*order.offers, _offer(event)),
     },
     events.OfferDeclined: lambda order, event, _: {
-        "dispatch": DispatchStatus.SEARCHING,
         "asked": (*order.asked, event.driver_id),
         "declined": (*order.declined, event.offer_id),
-        **_NO_OFFER,
+        **_without(order, event.offer_id),
     },
     events.OfferExpired: lambda order, event, _: {
-        "dispatch": DispatchStatus.SEARCHING,
         "asked": (*order.asked, event.driver_id),
-        **_NO_OFFER,
+        **_without(order, event.offer_id),
     },
-    events.OfferWithdrawn: lambda *_: {"dispatch": DispatchStatus.SEARCHING, **_NO_OFFER},
+    events.OfferWithdrawn: lambda order, event, _: _without(order, event.offer_id),
     events.NoDriverFound: lambda *_: {"round_over": True},
     events.DriverAssigned: lambda _, event, __: {
         "dispatch": DispatchStatus.ASSIGNED,
@@ -274,6 +275,21 @@ _TOLD: dict[type[Event], _Changes] = {
 }
 
 _CHANGES = _KITCHEN | _DISPATCH | _MONEY | _TOLD
+
+
+def _offer(event: events.DriverOffered) -> Offer:
+    return Offer(
+        offer_id=event.offer_id,
+        driver_id=event.driver_id,
+        sequence=event.sequence,
+        expires_at=event.expires_at,
+        batched=event.batch is not None,
+    )
+
+
+def _without(order: Order, offer_id: UUID) -> dict[str, Any]:
+    offers = tuple(one for one in order.offers if one.offer_id != offer_id)
+    return {"offers": offers, "dispatch": DispatchStatus.OFFERED if offers else DispatchStatus.SEARCHING}
 
 
 def _paid(order: Order, status: PaymentStatus, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of Payment

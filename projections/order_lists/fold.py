@@ -34,9 +34,10 @@ def apply(connection: Connection, batch: Sequence[Logged]) -> None:
             orders.change(logged.stream_id, key, changes)
         if isinstance(event, events.DriverOffered):
             fields = {name: getattr(event, name) for name in event.__struct_fields__ if name in OFFERS.c}
-            offers.add(logged.stream_id, key | fields)
+            asked = event.broadcast.drivers if event.broadcast else 1
+            offers.add(event.offer_id, key | fields | {"drivers_asked": asked})
         elif isinstance(event, OFFER_ENDS):
-            offers.remove(logged.stream_id, key)
+            offers.remove(event.offer_id, key | {"offer_id": event.offer_id})
     orders.write(connection)
     offers.write(connection)
     insert(connection, EARNINGS, earned)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal_column, or_, select, tuple_
 
-from domain.order.state import Status
+from domain.order.state import DispatchStatus, Status
 from projections.order_lists.results import Earnings, OfferView, OrderOnMap, OrderSummary, StatusCount
 from projections.order_lists.tables import EARNINGS, OFFERS, ORDERS, WORDS
 from projections.paging import Page, cut, read_cursor
@@ -98,7 +98,7 @@ def offers_for(c: Connection, driver_id: UUID, *, now: datetime | None = None) -
     query = (
         select(OFFERS, *shared)
         .join_from(OFFERS, ORDERS, OFFERS.c.order_id == ORDERS.c.order_id)
-        .where(OFFERS.c.driver_id == driver_id)
+        .where(OFFERS.c.driver_id == driver_id, ORDERS.c.dispatch == DispatchStatus.OFFERED.value)
         .order_by(OFFERS.c.expires_at)
     )
     if now is not None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain.batching import Batched
 from domain.event import PersonalText
 from domain.geo import Position
 from domain.order.events import Dropoff
@@ -63,6 +64,10 @@ class OfferView(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     distance_m: float
     travel_seconds: float
+    drivers_asked: int
+    """At once, this one included."""
+    batch: Batched | None
+    """With the order that the driver carries already."""
     region: str
     status: Status
     restaurant_id: UUID

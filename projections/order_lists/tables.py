@@ -69,12 +69,14 @@ OFFERS = Table(
     "offers",
     METADATA,
     Column("order_id", Uuid, primary_key=True),
-    Column("offer_id", Uuid, nullable=False),
+    Column("offer_id", Uuid, primary_key=True),
     Column("driver_id", Uuid, nullable=False, index=True),
     Column("sequence", Integer, nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("distance_m", Float, nullable=False),
     Column("travel_seconds", Float, nullable=False),
+    Column("drivers_asked", Integer, nullable=False),
+    Column("batch", JSONB),
 )
 EARNINGS = Table(
     "earnings",

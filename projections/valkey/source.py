@@ -52,10 +52,8 @@ def read_board(
 
 def read_claims(connection: Connection) -> list[Claim]:
     """What drivers are held for, by the offers that stand."""
-    orders = order_details.ORDERS
-    rows = connection.execute(select(orders.c.order_id, orders.c.offer).where(orders.c.offer.is_not(None)))
-    offers = [(row.order_id, msgspec.convert(row.offer, order_details.StandingOffer)) for row in rows]
-    return [Claim(offer.driver_id, order_id, stamp(offer.expires_at)) for order_id, offer in offers]
+    rows = connection.execute(select(order_details.OFFERS))
+    return [Claim(row.driver_id, row.order_id, stamp(row.expires_at)) for row in rows]
 
 
 def _facts(row: Row[Any], timezone: ZoneInfo | None) -> DriverFacts:

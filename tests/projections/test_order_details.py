@@ -58,7 +58,7 @@ def test_a_whole_order_leaves_every_time_whatever_the_batches(
     details = shown(connection, history, *whole_order(), batch=batch)
     assert (details.status, details.dispatch, details.version) == (Status.COMPLETED, DispatchStatus.DONE, 13)
     assert details.payment_status is PaymentStatus.CAPTURED
-    assert (details.driver_id, details.driver_name, details.offer) == (DRIVER, "Rui Costa", None)
+    assert (details.driver_id, details.driver_name, details.offers) == (DRIVER, "Rui Costa", ())
     assert details.prep_seconds == 900
     times = (
         details.placed_at,
@@ -80,11 +80,10 @@ def test_an_offer_shows_while_it_stands(connection: Connection, history: History
     search = order.MatchingStarted(round=1, radius_m=5_000.0)
     details = shown(connection, history, placed(), order.Confirmed(prep_seconds=600), search, offered())
     assert details.dispatch is DispatchStatus.OFFERED
-    assert details.offer is not None
-    assert details.offer.driver_id == DRIVER
-    assert details.offer.expires_at == NOON + timedelta(minutes=5)
+    (offer,) = details.offers
+    assert (offer.driver_id, offer.expires_at) == (DRIVER, NOON + timedelta(minutes=5))
     details = shown(connection, history, order.OfferExpired(offer_id=UUID(int=500), driver_id=DRIVER))
-    assert (details.dispatch, details.offer) == (DispatchStatus.SEARCHING, None)
+    assert (details.dispatch, details.offers) == (DispatchStatus.SEARCHING, ())
 
 
 def test_an_unassigned_driver_is_forgotten(connection: Connection, history: History) -> None:

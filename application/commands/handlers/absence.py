@@ -40,7 +40,7 @@ def _withdrawn(tiffin: Tiffin, ctx: Context, driver: Driver, reason: str) -> lis
         offers = order_lists.offers_for(connection, driver.id)
     found = [tiffin.store.load(ORDER, offer.order_id) for offer in offers]
     return [
-        decided(ORDER, order, orders.withdraw_offer(order, reason=reason), ctx)
+        decided(ORDER, order, orders.withdraw_offer(order, reason=reason, driver_id=driver.id), ctx)
         for order in found
-        if order.offer is not None and order.offer.driver_id == driver.id
+        if any(offer.driver_id == driver.id for offer in order.offers)
     ]

@@ -60,12 +60,18 @@ def test_food_that_comes_much_later_would_be_a_second_way_and_is_not_put_to_the_
         offer_until=now,
         carried=carried_by(stage.store, now),
     )
-    assert unbatched(stage.street, search, 5_000.0) == {driver_id: NotBatched.INEFFICIENT}
+    found = unbatched(stage.street, search, 5_000.0)
+    assert {who: one.why for who, one in found.items()} == {driver_id: (NotBatched.INEFFICIENT,)}
     stage.run(commands.MatchOrder(order_id=second))
     assert stage.topics(second)[-1] == "no_driver_found"
     free = stage.driver(metres_away=3_000.0)
-    found = offered(stage, second)
-    assert (found.driver_id, found.batch, found.candidates) == (free, None, 1)
+    offer = offered(stage, second)
+    assert (offer.driver_id, offer.batch, offer.candidates) == (free, None, 1)
+    (left_out,) = offer.unbatched
+    assert (left_out.driver_id, left_out.why, left_out.weighed.carried) == (driver_id, ("inefficient",), 1)
+    assert (left_out.weighed.apart_m, left_out.weighed.delay_seconds) == (0.0, 0.0)
+    assert left_out.weighed.efficiency is not None
+    assert left_out.weighed.efficiency < 0.7
 
 
 def test_after_pick_up_the_next_order_is_offered_as_one_that_comes_after(stage: Stage) -> None:

@@ -74,6 +74,25 @@ def moves(now: datetime, offer_id: UUID, driver_id: UUID, by: Role) -> dict[str,
             max_offers=MAX_OFFERS,
             now=now,
         ),
+        "broadcast": lambda o: order.broadcast(
+            o,
+            broadcast_id=offer_id,
+            asks=[
+                order.Ask(
+                    offer_id=UUID(int=offer_id.int + place),
+                    driver_id=asked,
+                    distance_m=500.0,
+                    travel_seconds=60.0,
+                    score=SCORE,
+                )
+                for place, asked in enumerate(DRIVERS)
+            ],
+            expires_at=now + timedelta(seconds=30),
+            radius_m=5_000.0,
+            candidates=2,
+            max_offers=MAX_OFFERS,
+            now=now,
+        ),
         "no_driver": lambda o: order.no_driver(o, radius_m=10_000.0, retry_at=now),
         "accept_offer": lambda o: order.accept_offer(
             o, offer_id=offer_id, driver_id=driver_id, driver_name="A", now=now
@@ -111,21 +130,26 @@ class Witness:
     def __init__(self) -> None:
         self.driver: UUID | None = None
         self.picked_up_by: UUID | None = None
-        self.offer: order.DriverOffered | None = None
+        self.offers: dict[UUID, order.DriverOffered] = {}
 
     def sees(self, event: Event, now: datetime) -> None:
         match event:
             case order.DriverOffered():
-                assert self.offer is None, "two offers at once"
+                for other in self.offers.values():
+                    assert event.broadcast is not None, "two offers at once"
+                    assert other.broadcast is not None, "two offers at once"
+                    assert other.broadcast.broadcast_id == event.broadcast.broadcast_id, "two broadcasts at once"
+                    assert other.driver_id != event.driver_id, "one driver asked twice"
+                    assert other.expires_at == event.expires_at
                 assert self.driver is None, "an offer for an order that has a driver"
-                self.offer = event
+                self.offers[event.offer_id] = event
             case order.OfferDeclined() | order.OfferExpired() | order.OfferWithdrawn():
                 self._settle(event.offer_id, event.driver_id)
+                assert event.standing == len(self.offers)
             case order.DriverAssigned():
                 assert self.driver is None, "a second driver"
-                assert self.offer is not None
-                assert now < self.offer.expires_at, "an answer to an expired offer"
-                self._settle(event.offer_id, event.driver_id)
+                assert now < self._settle(event.offer_id, event.driver_id), "an answer to an expired offer"
+                assert not self.offers, "others of the broadcast left standing"
                 self.driver = event.driver_id
             case order.DriverUnassigned():
                 assert self.picked_up_by is None, "un-assigned with the food on board"
@@ -139,12 +163,12 @@ class Witness:
             case order.Delivered():
                 assert self.picked_up_by == event.driver_id, "delivered without a pick-up"
             case order.Cancelled() | order.Rejected():
-                assert self.offer is None, "an offer left standing"
+                assert not self.offers, "an offer left standing"
 
-    def _settle(self, offer_id: UUID, driver_id: UUID) -> None:
-        assert self.offer is not None, "an answer to no offer"
-        assert (self.offer.offer_id, self.offer.driver_id) == (offer_id, driver_id)
-        self.offer = None
+    def _settle(self, offer_id: UUID, driver_id: UUID) -> datetime:
+        assert offer_id in self.offers, "an answer to no offer"
+        assert self.offers[offer_id].driver_id == driver_id
+        return self.offers.pop(offer_id).expires_at
 
 
 def check_path(before: Order, after: Order) -> None:
@@ -159,7 +183,8 @@ def check_path(before: Order, after: Order) -> None:
 
 def check_whole(state: Order) -> None:
     """What holds in every state there is."""
-    assert (state.offer is not None) == (state.dispatch is DispatchStatus.OFFERED)
+    assert bool(state.offers) == (state.dispatch is DispatchStatus.OFFERED)
+    assert len({one.driver_id for one in state.offers}) == len(state.offers)
     assert (state.driver_id is not None) == (state.dispatch in WITH_DRIVER)
     assert (state.accepted_offer_id is not None) == (state.driver_id is not None)
     assert (state.status is Status.PICKED_UP) == (state.dispatch is DispatchStatus.ON_THE_WAY)
@@ -203,11 +228,15 @@ class Orders(RuleBasedStateMachine):
         self.offers_made += 1
         self._decide(moves(self.now, UUID(int=OFFERS[0].int + self.offers_made), driver_id, Role.SYSTEM)["offer"])
 
-    @precondition(lambda self: self.order.offer is not None)
-    @rule(answer=st.sampled_from(["accept_offer", "decline_offer", "expire_offer"]))
-    def the_driver_answers(self, answer: str) -> None:
-        standing = self.order.offer
-        assert standing is not None
+    @rule()
+    def a_new_broadcast(self) -> None:
+        self.offers_made += 2
+        self._decide(moves(self.now, UUID(int=OFFERS[0].int + self.offers_made), ANNA, Role.SYSTEM)["broadcast"])
+
+    @precondition(lambda self: self.order.offers)
+    @rule(answer=st.sampled_from(["accept_offer", "decline_offer", "expire_offer"]), which=st.integers(0, 1))
+    def a_driver_answers(self, answer: str, which: int) -> None:
+        standing = self.order.offers[which % len(self.order.offers)]
         self._decide(moves(self.now, standing.offer_id, standing.driver_id, Role.DRIVER)[answer])
 
     @precondition(lambda self: self.order.status in NEXT)
@@ -249,7 +278,7 @@ TestOrders.settings = settings(max_examples=150, stateful_step_count=60, deadlin
 
 def _shape(state: Order) -> object:
     """What decides about an order's future, its round's number and its times aside."""
-    standing = state.offer and (state.offer.offer_id, state.offer.driver_id)
+    standing = tuple((one.offer_id, one.driver_id) for one in state.offers)
     return (
         state.status,
         state.dispatch,
