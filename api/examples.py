@@ -344,6 +344,7 @@ TIMELINE = {
 PROGRESS = {
     "orders_by_status": {"confirmed": 3, "completed": 120},
     "offers": {"made": 140, "accepted": 122, "declined": 11, "expired": 5},
+    "batched": {"orders": 9, "saved_m": 14210, "saved_seconds": 3105},
     "drivers_on_shift": 80,
     "silent_drivers": 1,
     "events": 3120,

@@ -27,6 +27,7 @@ from domain.order import (
     OfferExpiredAlready,
     OfferGone,
     OfferNotYours,
+    OfferOutdated,
     OfferTaken,
 )
 from domain.restaurant import ItemUnavailable, OutOfDeliveryArea, RestaurantClosed
@@ -121,6 +122,7 @@ KINDS: dict[type[Exception], Kind] = {
     OfferTaken: Kind(409, "offer-taken", "Another driver has it", "Wait for the next offer."),
     OfferExpiredAlready: Kind(409, "offer-expired", "Too late", "Answer the next offer before it expires."),
     OfferGone: Kind(409, "offer-gone", "Offer does not stand", "Fetch the standing offers."),
+    OfferOutdated: Kind(409, "offer-outdated", "The orders part ways", "Go on with yours; wait for the next offer."),
     OfferNotYours: Kind(409, "offer-not-yours", "Another driver's offer", "Fetch your standing offers."),
     NotYourDelivery: Kind(409, "not-your-delivery", "Not assigned to you", "Fetch your orders."),
     AtCapacity: Kind(409, "at-capacity", "No more orders", "Deliver one first."),

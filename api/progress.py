@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from application.bootstrap import Tiffin
 from application.reactions.actors import QUEUES
 from projections import driver_board, order_totals, positions
-from projections.order_totals import OfferTotals
+from projections.order_totals import BatchTotals, OfferTotals
 
 _REACTIONS = text("SELECT state, count(*) FROM public.reactions WHERE state IN ('pending', 'dead') GROUP BY state")
 
@@ -33,6 +33,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     orders_by_status: dict[str, int]
     offers: OfferTotals
+    batched: BatchTotals
     drivers_on_shift: int
     silent_drivers: int
     events: int
@@ -51,6 +52,7 @@ def progress(tiffin: Tiffin) -> Progress:
         return Progress(
             orders_by_status=totals.by_status,
             offers=totals.offers,
+            batched=totals.batched,
             drivers_on_shift=drivers.on_shift,
             silent_drivers=drivers.silent,
             events=positions.head(connection),

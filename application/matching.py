@@ -15,6 +15,7 @@ from domain.eta import travel_seconds
 from domain.order import Order, preparation_left_seconds
 from domain.pricing import driver_fee_minor
 from domain.region import Region
+from domain.routing import Drive
 from domain.scoring import PROFILES, Candidate, PassedOver, Rival, Score
 
 MOST_RIVALS = 9
@@ -77,18 +78,13 @@ def batches(near: Sequence[Near], search: Search) -> dict[UUID, Batch | Refused 
     None for whoever has all food in the car: the next order comes after, not between, and is offered as such.
     """
     found: dict[UUID, Batch | Refused | None] = {}
-    new, region = errand(search.order, search.now), search.region
+    new, drive = errand(search.order, search.now), travelling(search.region, search.now)
     for driver in [one for one in near if one.load][:MOST_CARRYING]:
         carried = search.carried(driver.driver_id)
         if all(one.picked_up for one in carried):
             found[driver.driver_id] = None
         else:
-            found[driver.driver_id] = batch(
-                driver.position,
-                carried,
-                new,
-                lambda metres: travel_seconds(metres, region.travel, search.now, region.timezone),
-            )
+            found[driver.driver_id] = batch(driver.position, carried, new, drive)
     return found
 
 
@@ -140,6 +136,11 @@ def ranked(
             batch=None if way is None else second_order(way, search.order, search.region),
             unbatched=left_out,
         )
+
+
+def travelling(region: Region, now: datetime) -> Drive:
+    """Metres to seconds in a region's traffic of now."""
+    return lambda metres: travel_seconds(metres, region.travel, now, region.timezone)
 
 
 def second_order(way: Batch, order: Order, region: Region) -> Batched:

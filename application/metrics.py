@@ -146,6 +146,14 @@ def _orders(connection: Connection) -> Iterator[Metric]:
     for status, count in totals.reached.items():
         reached.add_metric((status,), count)
     yield reached
+    batched = totals.batched
+    yield CounterMetricFamily(
+        "bundled_orders", "Second orders accepted to go together with the one carried.", batched.orders
+    )
+    yield GaugeMetricFamily(
+        "bundled_saved_metres", "What that was to save, as the crow flies; less where one did not.", batched.saved_m
+    )
+    yield GaugeMetricFamily("bundled_saved_minutes", "The same, of the drivers' time.", batched.saved_seconds / 60)
     yield _gauge("orders_active", "Orders in a status now that are not over.", "status", totals.active)
 
 

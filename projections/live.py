@@ -3,7 +3,7 @@
 Nothing old is told: after a reload it goes on at the log's head, and watchers are told to fetch anew.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -73,6 +73,17 @@ SHOWN: Mapping[type[Event], tuple[str, ...]] = {
 """Fields told of each event; of others only that it happened."""
 
 
+def _offered(event: events.DriverOffered) -> dict[str, Any]:
+    return {"drivers_asked": event.broadcast.drivers if event.broadcast else 1, "batch": event.batch}
+
+
+TOLD_TO_DRIVER: Mapping[type[Event], Callable[[Any], dict[str, Any]]] = {
+    events.DriverOffered: _offered,
+    events.DriverAssigned: lambda event: {"batch": event.batch},
+}
+"""What else the driver whom an event names is told: nobody else's business."""
+
+
 class Live:
     """The follower that publishes; see `projections.projection.Follower`."""
 
@@ -140,6 +151,8 @@ class Live:
         pipeline.publish(keys.restaurant_channel(self._prefix, track.restaurant_id), message)
         concerned = getattr(logged.event, "driver_id", None) or track.driver_id
         if concerned is not None:
+            if (more := TOLD_TO_DRIVER.get(type(logged.event))) is not None:
+                message = msgspec.json.encode(_message(track, logged, more(logged.event)))
             pipeline.publish(keys.driver_channel(self._prefix, concerned), message)
 
     def _reload(self, connection: Connection) -> None:
@@ -196,7 +209,7 @@ def _first_name_only(track: Track) -> Track:
     return replace(track, driver_name=track.driver_name.partition(" ")[0]) if track.driver_name else track
 
 
-def _message(track: Track, logged: Logged) -> OrderMessage:
+def _message(track: Track, logged: Logged, more: Mapping[str, Any] | None = None) -> OrderMessage:
     return OrderMessage(
         position=logged.position,
         order_id=logged.stream_id,
@@ -208,5 +221,5 @@ def _message(track: Track, logged: Logged) -> OrderMessage:
         restaurant_id=track.restaurant_id,
         driver_id=track.driver_id,
         driver_name=track.driver_name,
-        data={name: getattr(logged.event, name) for name in SHOWN.get(type(logged.event), ())},
+        data={name: getattr(logged.event, name) for name in SHOWN.get(type(logged.event), ())} | dict(more or {}),
     )

@@ -42,12 +42,22 @@ class OfferTotals(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn: int = 0
 
 
+class BatchTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """Second orders as they were accepted, and what going together was to save against one after the other."""
+
+    orders: int = 0
+    saved_m: int = 0
+    saved_seconds: int = 0
+    """The drivers' time."""
+
+
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """`reached` counts orders that ever came to a status; `active` those in it now, if anything can still happen."""
 
     reached: dict[str, int]
     active: dict[str, int]
     offers: OfferTotals
+    batched: BatchTotals
 
     @property
     def by_status(self) -> dict[str, int]:
@@ -63,6 +73,7 @@ def totals(c: Connection) -> Totals:
         reached=_under("reached.", counts),
         active=_under("active.", counts),
         offers=msgspec.convert(_under("offers.", counts), OfferTotals),
+        batched=msgspec.convert(_under("batched.", counts), BatchTotals),
     )
 
 
@@ -103,6 +114,15 @@ def apply(connection: Connection, batch: Sequence[Logged]) -> None:
         counts[f"active.{status}"] += 1
         now[order_id] = status
     counts.update(_OFFERS[type(logged.event)] for logged in batch if type(logged.event) in _OFFERS)
+    for logged in batch:
+        if isinstance(logged.event, events.DriverAssigned) and (found := logged.event.batch) is not None:
+            counts.update(
+                {
+                    "batched.orders": 1,
+                    "batched.saved_m": round(found.saved_m),
+                    "batched.saved_seconds": round(found.saved_seconds),
+                }
+            )
     active.write(connection)
     _add(connection, counts)
 

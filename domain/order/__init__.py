@@ -12,6 +12,7 @@ from domain.order.decisions import reject as reject
 from domain.order.decisions import request_review as request_review
 from domain.order.decisions import revise_eta as revise_eta
 from domain.order.decisions import start_preparation as start_preparation
+from domain.order.dispatching import OUTDATED as OUTDATED
 from domain.order.dispatching import accept_offer as accept_offer
 from domain.order.dispatching import arrive as arrive
 from domain.order.dispatching import decline_offer as decline_offer
@@ -29,6 +30,7 @@ from domain.order.errors import NotYourDelivery as NotYourDelivery
 from domain.order.errors import OfferExpiredAlready as OfferExpiredAlready
 from domain.order.errors import OfferGone as OfferGone
 from domain.order.errors import OfferNotYours as OfferNotYours
+from domain.order.errors import OfferOutdated as OfferOutdated
 from domain.order.errors import OfferRefused as OfferRefused
 from domain.order.errors import OffersExhausted as OffersExhausted
 from domain.order.errors import OfferStillStands as OfferStillStands

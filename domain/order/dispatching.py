@@ -43,6 +43,8 @@ WAITED_FOR = frozenset({DispatchStatus.ASSIGNED, DispatchStatus.AT_RESTAURANT})
 """A driver is assigned and has not picked up."""
 FASTER = "another driver was faster"
 """Why the other offers of a broadcast are withdrawn."""
+OUTDATED = "does not go with the order carried any more"
+"""Why the offer of a second order is withdrawn when its driver accepts too late for it."""
 
 
 def start_matching(order: Order, *, radius_m: float) -> list[Event]:

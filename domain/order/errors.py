@@ -52,6 +52,14 @@ class OfferExpiredAlready(OfferRefused):
         super().__init__("The time to answer this offer is over.", order)
 
 
+class OfferOutdated(OfferRefused):
+    """A second order that does not go with the first one any more."""
+
+    def __init__(self, order: Order) -> None:
+        """Say so."""
+        super().__init__("This order does not go with the one you carry any more; the offer was taken back.", order)
+
+
 class OfferStillStands(OfferRefused):
     """One driver is asked at a time, and may use the whole time to answer."""
 

@@ -17,7 +17,7 @@ from domain import order
 from domain.event import Role
 from domain.geo import Position
 from tests.api.browser import measured
-from tests.application.disputes.stories import Story, assigned, everybody_late, offer, on_time
+from tests.application.disputes.stories import Story, asked_at_once, assigned, everybody_late, offer, on_time
 from tests.application.disputes.test_explain import BREAKDOWN
 from tests.domain.order.histories import ANNA, BRUNO
 
@@ -56,6 +56,7 @@ STORIES = {
     "on time": on_time().explained(),
     "crowded": crowded(),
     "endless": endless(),
+    "at once": asked_at_once().explained(names={ANNA: "Anna Alves"}),
     "just placed": Story().explained(0),
 }
 each_story = pytest.mark.parametrize("dispute", STORIES.values(), ids=STORIES.keys())
@@ -100,6 +101,19 @@ def test_what_it_says_of_drivers_not_offered_is_what_was_recorded() -> None:
     made = page(STORIES["crowded"])
     assert "Only their number is recorded: neither who they were nor how they scored." in made
     assert "A search looks at 20 drivers at most: there may have been more." in made
+
+
+def test_it_says_who_was_asked_at_once_and_what_batching_decided() -> None:
+    made = page(STORIES["at once"])
+    assert made.count("as one of 3 at once") == 3
+    assert "Of 3 drivers asked at once, one accepted first." in made
+    assert "withdrawn after 12 s" in made
+    assert "The second of two orders: 4 min 41 s longer for the driver, 5 min 55 s and 1.6 km saved" in made
+    assert "paying 4.44 EUR" in made
+    assert "✓ restaurants 212 m apart; at most 500" in made
+    assert "✗ restaurants 612 m apart; at most 500" in made
+    assert "✗ route efficiency 0.55; at least 0.70" in made
+    assert "– saves -35 s and -210 m; no bound" in made
 
 
 def test_times_are_the_regions_or_utc_and_it_says_which() -> None:

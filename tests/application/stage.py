@@ -78,6 +78,7 @@ class Street(Positions):
         self.held: dict[UUID, UUID] = {}
         self.loads: dict[UUID, int] = {}
         self.radii_m: list[float] = []
+        self.away = False
 
     def nearest(
         self,
@@ -119,6 +120,8 @@ class Street(Positions):
 
     def last_position(self, region: str, driver_id: UUID) -> LastPosition | None:
         assert region == "porto"
+        if self.away:
+            raise redis.ConnectionError
         return LastPosition(AT, NOON) if driver_id in self.drivers else None
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
 
@@ -18,7 +19,7 @@ from domain.order import events as order
 from projections import driver_board, generations, order_totals
 from projections.connections import open_engine
 from projections.registry import PROJECTIONS
-from tests.projections.history import History, joined, placed, whole_order
+from tests.projections.history import History, assigned, joined, placed, whole_order
 
 SPEC = {
     "http_request_duration_seconds": ("0.01", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0"),
@@ -87,6 +88,8 @@ def test_the_database_counts_orders_drivers_lag_and_reactions(postgres_url: str,
     history = History()
     history.tell(new_id(), *whole_order())
     history.tell(new_id(), placed(), order.Confirmed(prep_seconds=60))
+    saving = order.Batched(stops=(), delay_seconds=0.0, efficiency=0.9, saved_m=1_200.0, saved_seconds=90.0)
+    history.tell(new_id(), *whole_order()[:5], replace(assigned(), batch=saving))
     for silent in (True, False):
         driver_id = new_id()
         history.tell(driver_id, joined(), driver.ShiftStarted())
@@ -112,9 +115,11 @@ def test_the_database_counts_orders_drivers_lag_and_reactions(postgres_url: str,
     found = samples(body)
     assert media_type.startswith("text/plain")
     assert found["database_up"] == 1
-    assert found["orders_total{status=placed}"] == 2
+    assert found["orders_total{status=placed}"] == 3
+    assert found["bundled_orders_total"] == 1
+    assert (found["bundled_saved_metres"], found["bundled_saved_minutes"]) == (1_200, 1.5)
     assert found["orders_total{status=completed}"] == 1
-    assert found["orders_active{status=confirmed}"] == 1
+    assert found["orders_active{status=confirmed}"] == 2
     assert found["drivers_active"] == 1
     assert found["projection_lag_events{projection=order_details}"] == history.position
     assert found["reactions_pending{actor=matching.match_order}"] == 2

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from domain.order import events as order
@@ -45,6 +46,16 @@ def test_offers_are_counted_by_their_end(connection: Connection, history: Histor
     history.fold(connection, PROJECTION)
     offers = totals(connection).offers
     assert (offers.made, offers.accepted, offers.declined, offers.expired, offers.withdrawn) == (4, 1, 1, 1, 1)
+
+
+def test_second_orders_are_counted_when_accepted_with_what_they_save(connection: Connection, history: History) -> None:
+    saving = order.Batched(stops=(), delay_seconds=0.0, efficiency=0.9, saved_m=1_200.4, saved_seconds=300.0)
+    history.tell(UUID(int=1), placed(), replace(offered(), batch=saving), replace(assigned(), batch=saving))
+    history.tell(UUID(int=2), placed(), replace(offered(), batch=saving), assigned())
+    history.tell(UUID(int=3), placed(), replace(offered(), batch=saving), replace(assigned(), batch=saving))
+    history.fold(connection, PROJECTION)
+    batched = totals(connection).batched
+    assert (batched.orders, batched.saved_m, batched.saved_seconds) == (2, 2_400, 600), "one went alone by then"
 
 
 def test_nothing_yet_is_nothing(connection: Connection) -> None:

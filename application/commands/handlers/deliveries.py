@@ -1,29 +1,60 @@
 """What drivers do with offers and orders. Where both change, order and driver are one append."""
 
+from uuid import UUID
+
+from msgspec.structs import replace
+
 from application import metrics
 from application.bootstrap import Tiffin
-from application.commands.handlers.saving import decided, driver_as_self, save_offer, save_order
+from application.commands.handlers.saving import decided, driver_as_self, fold, save_offer, save_order
 from application.commands.orders import AcceptOffer, ArriveAtRestaurant, DeclineOffer, DeliverOrder, PickUpOrder
 from application.context import Context
 from application.kinds import DRIVER, ORDER
+from application.second_orders import reconsidered
 from application.store import Receipt
 from domain import driver as drivers
 from domain import order as orders
+from domain.batching import Batched, Refused
+from domain.driver import Driver
+from domain.order import Order
 from domain.pricing import driver_fee_minor
 
 
 def accept_offer(tiffin: Tiffin, ctx: Context, command: AcceptOffer) -> Receipt:
-    """The driver takes the order: two versions guard against a second driver and a third order."""
+    """The driver takes the order: two versions guard against a second driver and a third order.
+
+    One that was offered beside another is looked at again; where the two go together no more, the offer is withdrawn,
+    the search goes on, and the driver is told (OfferOutdated).
+    """
     driver = driver_as_self(tiffin, ctx, command.driver_id)
     order = tiffin.store.load(ORDER, command.order_id)
+    batch = _second_order(tiffin, ctx, driver, order, command.offer_id)
+    if isinstance(batch, Refused):
+        raise orders.OfferOutdated(_taken_back(tiffin, ctx, driver, order))
     events = orders.accept_offer(
-        order, offer_id=command.offer_id, driver_id=driver.id, driver_name=driver.name, now=ctx.now
+        order, offer_id=command.offer_id, driver_id=driver.id, driver_name=driver.name, batch=batch, now=ctx.now
     )
     taken = drivers.take_delivery(driver, order_id=order.id) if events else []
     receipt = save_offer(tiffin, ctx, order, events, decided(DRIVER, driver, taken, ctx))
     if events and not receipt.replayed and order.confirmed_at is not None:
         metrics.driver_match_duration_seconds.observe((ctx.now - order.confirmed_at).total_seconds())
     return receipt
+
+
+def _second_order(
+    tiffin: Tiffin, ctx: Context, driver: Driver, order: Order, offer_id: UUID
+) -> Batched | Refused | None:
+    standing = next((one for one in order.offers if one.offer_id == offer_id), None)
+    if standing is None or not standing.batched or standing.driver_id != driver.id or ctx.now >= standing.expires_at:
+        return None
+    return reconsidered(tiffin, driver, order, ctx.now)
+
+
+def _taken_back(tiffin: Tiffin, ctx: Context, driver: Driver, order: Order) -> Order:
+    """Append what the refusal means for the order: no answer is kept under the driver's key, for nothing was taken."""
+    events = orders.withdraw_offer(order, reason=orders.OUTDATED, driver_id=driver.id)
+    save_offer(tiffin, replace(ctx, idempotency=None), order, events)
+    return fold(ORDER, order, events, ctx.now)
 
 
 def decline_offer(tiffin: Tiffin, ctx: Context, command: DeclineOffer) -> Receipt:

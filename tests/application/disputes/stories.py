@@ -8,12 +8,15 @@ from msgspec.structs import replace
 
 from application.disputes import Dispute, explain
 from domain import order
+from domain.batching import Batched, Unbatched, Weighed
 from domain.event import Event, Meta, Recorded, Role
+from domain.order.dispatching import FASTER
 from domain.region import PORTO, Region
-from tests.domain.order.histories import ANNA, AUTHORIZED, BRUNO, CUSTOMER, KITCHEN, PLACED_EVENT, offered
+from tests.domain.order.histories import ANNA, AUTHORIZED, BRUNO, CUSTOMER, KITCHEN, PLACED_EVENT, RIVAL, offered
 from tests.domain.scenario import NOON
 
 ORDER = UUID(int=0x0E)
+CLARA = UUID(int=0xD3)
 QUIET = NOON.replace(hour=15)
 """No rush hour."""
 PHONE = Meta(
@@ -105,3 +108,36 @@ def everybody_late() -> Story:
     story.at(43, order.PickedUp(driver_id=BRUNO), meta=driving(BRUNO))  # 1 more than the 3 allowed
     story.at(71, order.Delivered(driver_id=BRUNO), meta=driving(BRUNO))  # 6 more than the 22 estimated
     return story
+
+
+def asked_at_once() -> Story:
+    """Three at once: one declines, one is slower, and who accepts carries an order already; a fourth is left out."""
+    story = Story().at(0, order.Confirmed(prep_seconds=900), meta=TABLET)
+    batch = Batched(
+        stops=(),
+        delay_seconds=95.0,
+        efficiency=0.86,
+        saved_m=1_640.0,
+        saved_seconds=355.0,
+        apart_m=212.0,
+        added_seconds=281.0,
+        pay_minor=444,
+        currency="EUR",
+    )
+    weighed = Weighed(
+        carried=1, apart_m=612.0, delay_seconds=40.0, efficiency=0.55, saved_m=-210.0, saved_seconds=-35.0
+    )
+    left_out = Unbatched(driver_id=UUID(int=0xD4), why=("too_far_apart", "inefficient"), weighed=weighed)
+    story.at(1, order.MatchingStarted(round=1, radius_m=5_000.0))
+    for place, driver_id in enumerate((ANNA, BRUNO, CLARA), 1):
+        together = order.Broadcast(broadcast_id=UUID(int=0xB1), drivers=3, place=place)
+        more: dict[str, Any] = {"rivals": (RIVAL,), "unbatched": (left_out,)} if place == 1 else {}
+        more |= {"batch": batch} if driver_id == BRUNO else {}
+        story.at(1, offer(place, driver_id, story, 1, sequence=place, candidates=5, broadcast=together, **more))
+    declined = order.OfferDeclined(offer_id=UUID(int=0xF3), driver_id=CLARA, reason="too far", standing=2)
+    story.at(1.1, declined, meta=driving(CLARA))
+    faster = order.OfferWithdrawn(offer_id=UUID(int=0xF1), driver_id=ANNA, reason=FASTER, standing=1)
+    story.at(1.2, faster, replace(assigned(2, BRUNO, "Bruno Brito"), batch=batch), meta=driving(BRUNO))
+    story.at(15, order.ReadyForPickup(), meta=TABLET)
+    story.at(18, order.PickedUp(driver_id=BRUNO), meta=driving(BRUNO))
+    return story.at(40, order.Delivered(driver_id=BRUNO), meta=driving(BRUNO))

@@ -15,10 +15,12 @@ from domain.event import Meta, Role
 from domain.region import PORTO
 from domain.scoring import PassedOver
 from tests.application.disputes.stories import (
+    CLARA,
     ORDER,
     PHONE,
     TABLET,
     Story,
+    asked_at_once,
     assigned,
     driving,
     everybody_late,
@@ -135,6 +137,41 @@ def test_of_drivers_not_offered_only_what_was_recorded_is_told() -> None:
     assert "20 drivers at most" in story.explained().offers[0].not_offered.told
     story = Story().at(1, offer(1, ANNA, Story(), 1, sequence=1, candidates=1))
     assert story.explained().offers[0].not_offered.told == "No other driver was near enough and free."
+
+
+def test_of_those_asked_at_once_each_has_an_answer_and_all_the_same_rivals() -> None:
+    dispute = asked_at_once().explained()
+    answers = [(one.driver_id, one.answer, one.drivers_asked) for one in dispute.offers]
+    assert answers == [(ANNA, "withdrawn", 3), (BRUNO, "accepted", 3), (CLARA, "declined", 3)]
+    assert {one.not_offered.other_candidates for one in dispute.offers} == {2}
+    assert {tuple(rival.driver_id for rival in one.not_offered.rivals) for one in dispute.offers} == {(BRUNO,)}
+    (round_,) = dispute.rounds
+    assert (round_.outcome, round_.offers, round_.told) == (
+        "assigned",
+        3,
+        "Of 3 drivers asked at once, one accepted first.",
+    )
+    told = {step.topic: (step.told, step.dispatch_after) for step in dispute.steps}
+    assert told["order.offer_declined"][1] == told["order.offer_withdrawn"][1] == "offered"
+    assert told["order.driver_assigned"] == ("Bruno Brito accepted as the second of two orders", "assigned")
+    assert "one of 3 asked at once" in told["order.driver_offered"][0]
+
+
+def test_every_condition_of_batching_is_told_for_who_was_asked_and_who_was_left_out() -> None:
+    first, second, third = asked_at_once().explained().offers
+    assert (first.batch, third.batch) == (None, None)
+    assert second.batch is not None
+    assert [(one.name, one.value, one.holds) for one in second.batch.conditions] == [
+        ("carries_one", 1, True),
+        ("restaurants_apart_m", 212.0, True),
+        ("efficiency", 0.86, True),
+        ("delay_seconds", 95.0, True),
+        ("orders", 2, True),
+        ("saved_seconds", 355.0, None),
+    ]
+    (left_out,) = first.not_offered.unbatched
+    assert [one.name for one in left_out.conditions if one.holds is False] == ["restaurants_apart_m", "efficiency"]
+    assert left_out.told.startswith("the restaurants are more than 500 m apart; the common route is a detour")
 
 
 def test_of_recorded_rivals_everything_is_told() -> None:
