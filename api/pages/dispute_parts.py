@@ -62,10 +62,15 @@ def _offer(offer: Offered, clock: Clock) -> Markup:
             class_="factors",
         ),
         *_batch(offer),
-        element("p", "Not offered: ", offer.not_offered.told, *_left_out(offer, clock), class_="quiet small"),
-        *_rivals(offer),
-        *_unbatched(offer),
+        *_not_offered(offer, clock),
     )
+
+
+def _not_offered(offer: Offered, clock: Clock) -> Iterator[Markup]:
+    if offer.place == 1:
+        yield element("p", "Not offered: ", offer.not_offered.told, *_left_out(offer, clock), class_="quiet small")
+        yield from _rivals(offer)
+        yield from _unbatched(offer)
 
 
 def _at_once(offer: Offered) -> str:

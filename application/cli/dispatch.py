@@ -13,7 +13,7 @@ from application.bootstrap import Tiffin, open_tiffin
 from application.carrying import carried_by
 from application.disputes.batches import Condition, ToldUnbatched, told_refused
 from application.disputes.gather import gather
-from application.disputes.report import Dispute, Offered
+from application.disputes.report import Dispute, NotOffered, Offered
 from application.engines.embedded import resolved
 from application.kinds import ORDER
 from application.matching import Choice, Search, candidates, offer_seconds, unbatched
@@ -110,10 +110,8 @@ def _tell_offers(console: Console, dispute: Dispute) -> None:
             if offer.round == round_.number:
                 console.print(_offer_table(offer))
                 _tell_batch(console, offer)
-                console.print(offer.not_offered.told)
-                for one in offer.not_offered.left_out:
-                    console.print(f"  left out: {one.name or one.driver_id}, who {one.why} at {one.at:%H:%M:%S}")
-                _tell_unbatched(console, offer.not_offered.unbatched)
+                if offer.place == 1:
+                    _tell_not_offered(console, offer.not_offered)
     if not dispute.rounds:
         console.print("No driver was searched for.")
 
@@ -122,7 +120,7 @@ def _offer_table(offer: Offered) -> Table:
     table = Table("driver", "", "km", "min", "points", *_heads(offer.score), title=_title(offer))
     asked = str(offer.driver_name or offer.driver_id)
     table.add_row(asked, offer.answer, *_cells(offer.distance_m, offer.travel_seconds, offer.score))
-    for rival in offer.not_offered.rivals:
+    for rival in offer.not_offered.rivals if offer.place == 1 else ():
         name = str(rival.name or rival.driver_id)
         table.add_row(name, rival.why, *_cells(rival.distance_m, rival.travel_seconds, rival.score))
     return table
@@ -138,6 +136,13 @@ def _tell_batch(console: Console, offer: Offered) -> None:
             "The second of two orders, for the route " + ", ".join(f"{one.call} {one.order_id}" for one in batch.stops)
         )
         _tell_conditions(console, batch.conditions)
+
+
+def _tell_not_offered(console: Console, not_offered: NotOffered) -> None:
+    console.print(not_offered.told)
+    for one in not_offered.left_out:
+        console.print(f"  left out: {one.name or one.driver_id}, who {one.why} at {one.at:%H:%M:%S}")
+    _tell_unbatched(console, not_offered.unbatched)
 
 
 def _tell_unbatched(console: Console, unbatched: Sequence[ToldUnbatched]) -> None:

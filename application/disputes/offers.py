@@ -82,6 +82,7 @@ class Search:
                 round=number,
                 sequence=event.sequence,
                 drivers_asked=broadcast.drivers if broadcast else 1,
+                place=broadcast.place if broadcast else 1,
                 offered_at=at,
                 expires_at=event.expires_at,
                 answer="standing",

@@ -189,6 +189,8 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     drivers_asked: int
     """At once, this one included: more than one in a broadcast."""
+    place: int
+    """Among them, by score, from 1; `not_offered` is the same for all."""
     offered_at: datetime
     expires_at: datetime
     answer: Answered
