@@ -20,6 +20,7 @@ import redis
 from application import logs
 from application.bootstrap import Tiffin
 from application.reactions.actors import ACTORS, QUEUES, hint
+from application.reactions.arrivals import Arrivals
 from application.reactions.broker import HintBroker, waiting
 from application.reactions.regions import StreamRegions
 from application.reactions.rules import OVERTAKEN_BY, RULES, SEARCH, WAKING, WOKEN_AT_ONCE, none_stands
@@ -36,6 +37,7 @@ from application.reactions.statements import (
     WAKE,
 )
 from application.store import StoreBusy
+from domain.driver import ShiftStarted
 from domain.event import Event, Recorded
 
 log = logs.logger(__name__)
@@ -86,6 +88,7 @@ class Follower:
         self._position = 0
         self._starts_after: dict[str, int] = {}
         self._look_again: datetime | None = None
+        self._arrivals = Arrivals(tiffin.positions)
         self._lost_looked: datetime | None = None
         for queue in QUEUES:
             broker.declare_queue(queue)
@@ -123,10 +126,11 @@ class Follower:
         log.info("follower leads", position=self._position)
         while not stopping.is_set():
             full = self.follow(connection)
+            self.welcome(connection)
             wait_seconds = self.tell_due(connection)
             self.tell_lost(connection)
             if not full:
-                _sleep(connection, wait_seconds, stopping)
+                _sleep(connection, self._arrivals.wait_seconds(wait_seconds), stopping)
 
     def begin(self, connection: Connection) -> None:
         """Listen, and find out how far the log was followed."""
@@ -150,6 +154,12 @@ class Follower:
         self._position = events[-1][0]
         self._tell((row.position, row.actor_name) for row in new if row.enqueued_at is not None)
         return len(events) == BATCH
+
+    def welcome(self, connection: Connection) -> None:
+        """Wake searches where a driver who came on shift before has now said where."""
+        machine_now = self._tiffin.clock.machine_now()
+        for region, drivers in self._arrivals.regions(machine_now).items():
+            self._wake_region(connection, region, drivers, machine_now)
 
     def tell_due(self, connection: Connection) -> float:
         """Tell workers what became due. Returns how long nothing else will, in seconds of machine time."""
@@ -235,11 +245,16 @@ class Follower:
         free: dict[str, int] = defaultdict(int)
         for _, recorded in events:
             if type(recorded.event) in WAKING:
-                free[self._regions.of(recorded).id] += WOKEN_AT_ONCE
-        for region, limit in free.items():
+                free[self._regions.of(recorded).id] += 1
+            if isinstance(recorded.event, ShiftStarted):
+                self._arrivals.expect([(recorded.originator_id, self._regions.of(recorded).id)], machine_now)
+        for region, drivers in free.items():
             self._look_again = machine_now + WAKE_DELAY
-            values = {"now": self._tiffin.clock.now(), "not_before": self._look_again, "region": region, "limit": limit}
-            connection.execute(WAKE, {**values, "actor_name": SEARCH})
+            self._wake_region(connection, region, drivers, self._look_again)
+
+    def _wake_region(self, connection: Connection, region: str, drivers: int, not_before: datetime) -> None:
+        values = {"now": self._tiffin.clock.now(), "not_before": not_before, "actor_name": SEARCH}
+        connection.execute(WAKE, {**values, "region": region, "limit": drivers * WOKEN_AT_ONCE})
 
     def _learn_rules(self, connection: Connection) -> dict[str, int]:
         """A rule of a fresh installation starts with the log; one that is new to a running one at the log's head."""
