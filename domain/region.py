@@ -50,6 +50,8 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     radii_m: tuple[float, ...] = (5_000.0, 10_000.0)
     candidates: int = 20
     max_offers: int = 5
+    most_orders: int = 2
+    """That a driver carries at once, whatever the driver's own capacity."""
     first_offer_seconds: float = 30.0
     next_offer_seconds: float = 20.0
     retry_seconds: float = 10.0

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import redis
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from domain.driver import events as driver
@@ -25,7 +26,7 @@ from projections.valkey.functions import Argument, stamp
 from projections.valkey.keys import RegionKeys, driver_regions
 from projections.valkey.source import Claim, read_board, read_claims
 
-GENERATION = "2"
+GENERATION = "3"
 """Of the rows' layout. A new one makes every region be read anew."""
 ROWS_A_CALL = 1_000
 """How many drivers a reload writes at once: other callers wait meanwhile."""
@@ -57,6 +58,7 @@ class Dispatchable:
         self._prefix = prefix
         self._keys = {region: RegionKeys(prefix, region) for region in regions}
         self._timezones = {region: ZoneInfo(regions[region].timezone) for region in regions}
+        self._most_orders = {region: regions[region].dispatch.most_orders for region in regions}
         self._region_of: dict[UUID, str] = {}
 
     def position(self, connection: Connection) -> int:
@@ -136,8 +138,9 @@ class Dispatchable:
         """Write rows and go from one place to the next; False, and nothing written, when the region is not there."""
         args: list[Argument] = [*place, *then, len(facts)]
         for driver_id, row in facts.items():
-            load_and_capacity = f"{min(max(row.load, 0), 99):02d}{min(row.capacity, 99):02d}"
-            args += (str(driver_id), row.flag, load_and_capacity, msgspec.json.encode(row))
+            allowed = replace(row, capacity=min(row.capacity, self._most_orders[region], 99))
+            load_and_capacity = f"{min(max(row.load, 0), 99):02d}{allowed.capacity:02d}"
+            args += (str(driver_id), allowed.flag, load_and_capacity, msgspec.json.encode(row))
         for claim in claims:
             args += (str(claim.driver_id), str(claim.order_id), claim.until, claim.at)
         return functions.call(self._valkey, "follow", self._keys[region].written, *args) == 1

@@ -12,7 +12,7 @@ type RegionId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{1,30}$")]
 
 
 class DriverProfile(Form, frozen=True, kw_only=True):
-    """What a driver says on joining. `capacity` is the most orders carried at once."""
+    """What a driver says on joining. `capacity` is the most orders carried at once; the region may allow fewer."""
 
     region: RegionId
     vehicle: Word

@@ -53,10 +53,10 @@ def end_shift(driver: Driver) -> list[Event]:
     return [ShiftEnded()] if driver.on_shift else []
 
 
-def take_delivery(driver: Driver, *, order_id: UUID) -> list[Event]:
+def take_delivery(driver: Driver, *, order_id: UUID, most_orders: int) -> list[Event]:
     """Take an order on, in one append with `order.accept_offer`. Who answers is not silent: CameBack goes first.
 
-    Raises DriverSuspended, NotOnShift, AtCapacity.
+    `most_orders` is the region's, for drivers who would carry more. Raises DriverSuspended, NotOnShift, AtCapacity.
     """
     if order_id in driver.deliveries:
         return []
@@ -64,7 +64,7 @@ def take_delivery(driver: Driver, *, order_id: UUID) -> list[Event]:
         raise DriverSuspended(driver)
     if not driver.on_shift:
         raise NotOnShift(driver)
-    if len(driver.deliveries) >= driver.capacity:
+    if len(driver.deliveries) >= min(driver.capacity, most_orders):
         raise AtCapacity(driver)
     return [*come_back(driver), DeliveryTaken(order_id=order_id)]
 

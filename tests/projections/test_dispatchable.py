@@ -118,6 +118,19 @@ def test_load_follows_deliveries_up_to_capacity(dispatch: Dispatch) -> None:
     assert (near.load, near.board.deliveries, near.board.deliveries_on(NOON.date())) == (1, 1, 1)
 
 
+def test_nobody_is_asked_to_carry_more_than_the_region_allows(dispatch: Dispatch) -> None:
+    driver_id = dispatch.on_shift(capacity=10)
+    dispatch.follow()
+    dispatch.ping(driver_id)
+    dispatch.history.tell(driver_id, driver.DeliveryTaken(order_id=new_id()))
+    dispatch.follow()
+    [near] = dispatch.near()
+    assert (near.load, near.capacity, near.board.capacity) == (1, 2, 10)
+    dispatch.history.tell(driver_id, driver.DeliveryTaken(order_id=new_id()))
+    dispatch.follow()
+    assert dispatch.near() == []
+
+
 @pytest.mark.parametrize(
     ("away", "back"),
     [

@@ -34,7 +34,8 @@ def accept_offer(tiffin: Tiffin, ctx: Context, command: AcceptOffer) -> Receipt:
     events = orders.accept_offer(
         order, offer_id=command.offer_id, driver_id=driver.id, driver_name=driver.name, batch=batch, now=ctx.now
     )
-    taken = drivers.take_delivery(driver, order_id=order.id) if events else []
+    most_orders = tiffin.regions[order.region].dispatch.most_orders
+    taken = drivers.take_delivery(driver, order_id=order.id, most_orders=most_orders) if events else []
     receipt = save_offer(tiffin, ctx, order, events, decided(DRIVER, driver, taken, ctx))
     if events and not receipt.replayed and order.confirmed_at is not None:
         metrics.driver_match_duration_seconds.observe((ctx.now - order.confirmed_at).total_seconds())

@@ -93,25 +93,35 @@ def test_end_shift_quiet() -> None:
 
 
 def test_take_delivery() -> None:
-    given(ON).when(driver.take_delivery, order_id=FIRST).then(driver.DeliveryTaken(order_id=FIRST))
+    given(ON).when(driver.take_delivery, order_id=FIRST, most_orders=2).then(driver.DeliveryTaken(order_id=FIRST))
 
 
 def test_take_delivery_brings_a_silent_driver_back() -> None:
-    given(SILENT).when(driver.take_delivery, order_id=FIRST).then(
+    given(SILENT).when(driver.take_delivery, order_id=FIRST, most_orders=2).then(
         driver.CameBack(), driver.DeliveryTaken(order_id=FIRST)
     )
 
 
 def test_take_delivery_refused() -> None:
-    given(FULL).when(driver.take_delivery, order_id=THIRD).then_refused(driver.AtCapacity, status="on_shift")
-    given(OFF).when(driver.take_delivery, order_id=FIRST).then_refused(driver.NotOnShift, status="off_shift")
-    given(SUSPENDED_ON_SHIFT).when(driver.take_delivery, order_id=SECOND).then_refused(
+    given(FULL).when(driver.take_delivery, order_id=THIRD, most_orders=2).then_refused(
+        driver.AtCapacity, status="on_shift"
+    )
+    given(OFF).when(driver.take_delivery, order_id=FIRST, most_orders=2).then_refused(
+        driver.NotOnShift, status="off_shift"
+    )
+    given(SUSPENDED_ON_SHIFT).when(driver.take_delivery, order_id=SECOND, most_orders=2).then_refused(
         driver.DriverSuspended, status="suspended"
     )
 
 
+def test_take_delivery_refused_beyond_what_the_region_allows() -> None:
+    given(CARRYING).when(driver.take_delivery, order_id=THIRD, most_orders=1).then_refused(
+        driver.AtCapacity, status="on_shift"
+    )
+
+
 def test_take_delivery_quiet() -> None:
-    given(FULL).when(driver.take_delivery, order_id=FIRST).then_quiet()
+    given(FULL).when(driver.take_delivery, order_id=FIRST, most_orders=2).then_quiet()
 
 
 def test_release_delivery() -> None:
