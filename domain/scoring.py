@@ -11,6 +11,16 @@ MILE_M = 1_609.344
 NEAR_M, FAIRLY_NEAR_M = 0.5 * MILE_M, 1.2 * MILE_M
 
 
+FIRST_RATING = 5.0
+WEIGHT_OF_FIRST = 5
+"""A driver begins with as many ratings of five stars, so that one bad day among the first is no verdict."""
+
+
+def rating_of(stars: int, ratings: int) -> float:
+    """Mean of the stars that customers gave, those that a driver begins with included: 0 to 5."""
+    return (FIRST_RATING * WEIGHT_OF_FIRST + stars) / (WEIGHT_OF_FIRST + ratings)
+
+
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A driver who could be asked, as matching knows him."""
 

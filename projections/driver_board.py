@@ -12,7 +12,6 @@ from sqlalchemy import (
     Column,
     Connection,
     DateTime,
-    Float,
     Index,
     Integer,
     MetaData,
@@ -28,12 +27,12 @@ from sqlalchemy import (
 from domain.driver import events
 from domain.event import Event, PersonalText
 from domain.order import events as order_events
+from domain.scoring import rating_of
 from projections import rows, scrubbing
 from projections.log import Logged
 from projections.projection import Projection
 from projections.results import shown
 
-FIRST_RATING = 5.0
 METADATA = MetaData(schema="driver_board")
 DRIVERS = Table(
     "drivers",
@@ -48,7 +47,8 @@ DRIVERS = Table(
     Column("on_shift", Boolean, nullable=False),
     Column("silent", Boolean, nullable=False),
     Column("suspended", Boolean, nullable=False),
-    Column("rating", Float, nullable=False),
+    Column("stars", Integer, nullable=False),
+    Column("ratings", Integer, nullable=False),
     Column("load", Integer, nullable=False),
     Column("deliveries", Integer, nullable=False),
     Column("offers_made", Integer, nullable=False),
@@ -80,7 +80,9 @@ class DriverOnBoard(msgspec.Struct, frozen=True, kw_only=True):
     on_shift: bool
     silent: bool
     suspended: bool
-    rating: float
+    stars: int
+    """All that customers gave, of `ratings`."""
+    ratings: int
     load: int
     deliveries: int
     deliveries_today: int
@@ -88,6 +90,11 @@ class DriverOnBoard(msgspec.Struct, frozen=True, kw_only=True):
     offers_accepted: int
     offers_declined: int
     offers_expired: int
+
+    @property
+    def rating(self) -> float:
+        """As matching weighs it, 0 to 5."""
+        return rating_of(self.stars, self.ratings)
 
     @property
     def acceptance_rate(self) -> float:
@@ -164,6 +171,8 @@ def apply(connection: Connection, batch: Sequence[Logged]) -> None:
         if (counted := _COUNTS.get(type(event))) is not None:
             of, amounts = counted
             counts.setdefault(of(logged), Counter()).update(amounts)
+        if isinstance(event, events.Rated):
+            counts.setdefault(driver_id, Counter()).update({"stars": event.stars, "ratings": 1})
         if isinstance(event, events.DeliveryFinished):
             finished.append({"driver_id": driver_id, "order_id": event.order_id, "finished_at": logged.occurred_at})
     drivers.write(connection)
@@ -182,7 +191,7 @@ PROJECTION = Projection("driver_board", METADATA, apply, scrub=scrub)
 def _registered(driver_id: UUID, event: events.Registered) -> rows.Document:
     shared = {name: getattr(event, name) for name in event.__struct_fields__ if name in DRIVERS.c}
     flags = dict.fromkeys(("on_shift", "silent", "suspended"), False)
-    return shared | flags | dict.fromkeys(_COUNTED, 0) | {"driver_id": driver_id, "version": 1, "rating": FIRST_RATING}
+    return shared | flags | dict.fromkeys(_COUNTED, 0) | {"driver_id": driver_id, "version": 1}
 
 
 def _own(logged: Logged) -> UUID:
@@ -203,7 +212,16 @@ _CHANGES: dict[type[Event], rows.Document] = {
     events.Suspended: {"suspended": True},
     events.Reinstated: {"suspended": False},
 }
-_COUNTED = ("load", "deliveries", "offers_made", "offers_accepted", "offers_declined", "offers_expired")
+_COUNTED = (
+    "stars",
+    "ratings",
+    "load",
+    "deliveries",
+    "offers_made",
+    "offers_accepted",
+    "offers_declined",
+    "offers_expired",
+)
 _COUNTS: dict[type[Event], tuple[Callable[[Logged], UUID], dict[str, int]]] = {
     events.DeliveryTaken: (_own, {"load": 1}),
     events.DeliveryReleased: (_own, {"load": -1}),

@@ -281,5 +281,6 @@ _CHANGES: dict[type[Event], Callable[[Any, datetime], Document]] = {
     events.PaymentRefunded: _paid(PaymentStatus.REFUNDED),
     events.PaymentFailed: _paid(PaymentStatus.FAILED),
     events.ReviewRequested: _stamped("review_requested_at"),
+    events.RatedByCustomer: _stamped(),
     events.NoteAdded: _stamped(),
 }

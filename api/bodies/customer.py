@@ -57,6 +57,12 @@ class OwnCancellation(Form, frozen=True, kw_only=True):
     reason: Sentence
 
 
+class Rating(Form, frozen=True, kw_only=True):
+    """How the delivery was."""
+
+    stars: Annotated[int, Meta(ge=1, le=5)]
+
+
 class ReadUpTo(Form, frozen=True, kw_only=True):
     """The last message that was read."""
 

@@ -10,14 +10,14 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from api import examples
-from api.bodies.customer import Basket, NewOrder, OwnCancellation
+from api.bodies.customer import Basket, NewOrder, OwnCancellation, Rating
 from api.call import ApiRequest
 from api.operations import CUSTOMER, EVERYONE, command, live, query
 from api.order_views import OwnOrder, OwnOrderListing, listed
 from api.streams import EVENT_STREAM, OrderStream, respond
 from api.types import Cursor, Limit, Time, in_utc
 from api.views import EtaView, OrdersSummary, QuoteView, RestaurantListing, RestaurantPage
-from application.commands import CancelOrder, PlaceOrder
+from application.commands import CancelOrder, PlaceOrder, RateDelivery
 from application.quotes import quote
 from application.store import Answer
 from domain.errors import NotFound
@@ -213,6 +213,18 @@ class Customer(Controller):
     def cancel_order(self, request: ApiRequest, order_id: FromPath[UUID], data: JSONBody[OwnCancellation]) -> Answer:
         """Possible until the kitchen begins."""
         return request.run(CancelOrder(order_id=order_id, reason=data.reason), data)
+
+    @command(
+        "/orders/{order_id:uuid}/rating",
+        id="rate_delivery",
+        summary="How was the delivery?",
+        roles=CUSTOMER,
+        body={"stars": 5},
+        answer=examples.answer("completed"),
+    )
+    def rate_delivery(self, request: ApiRequest, order_id: FromPath[UUID], data: JSONBody[Rating]) -> Answer:
+        """One to five stars for the driver, once, after delivery. They count when orders are offered."""
+        return request.run(RateDelivery(order_id=order_id, stars=data.stars), data)
 
     @query(
         "/orders/{order_id:uuid}/eta",

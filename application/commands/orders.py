@@ -55,6 +55,13 @@ class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
     cost_bearer: CostBearer | None = None
 
 
+class RateDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """The customer says how the delivery was: order and driver change in one append."""
+
+    order_id: UUID
+    stars: int
+
+
 class AcceptOffer(msgspec.Struct, frozen=True, kw_only=True):
     """The driver takes the order: order and driver change in one append."""
 

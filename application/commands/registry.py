@@ -37,6 +37,7 @@ HANDLERS: Mapping[type[msgspec.Struct], Handler] = {
     commands.StartPreparation: kitchen.start_preparation,
     commands.MarkReady: kitchen.mark_ready,
     commands.CancelOrder: support.cancel,
+    commands.RateDelivery: deliveries.rate,
     commands.UnassignDriver: support.unassign,
     commands.AddNote: support.add_note,
     # The driver with an order

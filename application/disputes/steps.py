@@ -140,5 +140,6 @@ _WORDS: Mapping[type[Event], Callable[[Any, Mapping[UUID, str]], str]] = {
     events.PaymentRefunded: lambda *_: "Charged money was returned",
     events.PaymentFailed: lambda e, _: f"The gateway refused the {e.operation}{_because(e.reason)}",
     events.ReviewRequested: lambda *_: "The customer was asked for a review",
+    events.RatedByCustomer: lambda e, names: f"The customer gave {_named(e, names)} {e.stars} of 5 stars",
     events.NoteAdded: lambda e, _: f"Note: {e.text}",
 }

@@ -4,6 +4,7 @@ from domain.driver.decisions import come_back as come_back
 from domain.driver.decisions import end_shift as end_shift
 from domain.driver.decisions import finish_delivery as finish_delivery
 from domain.driver.decisions import go_silent as go_silent
+from domain.driver.decisions import rate as rate
 from domain.driver.decisions import register as register
 from domain.driver.decisions import reinstate as reinstate
 from domain.driver.decisions import release_delivery as release_delivery
@@ -19,6 +20,7 @@ from domain.driver.events import CameBack as CameBack
 from domain.driver.events import DeliveryFinished as DeliveryFinished
 from domain.driver.events import DeliveryReleased as DeliveryReleased
 from domain.driver.events import DeliveryTaken as DeliveryTaken
+from domain.driver.events import Rated as Rated
 from domain.driver.events import Registered as Registered
 from domain.driver.events import Reinstated as Reinstated
 from domain.driver.events import ShiftEnded as ShiftEnded

@@ -9,6 +9,7 @@ from domain.driver.events import (
     DeliveryFinished,
     DeliveryReleased,
     DeliveryTaken,
+    Rated,
     Registered,
     Reinstated,
     ShiftEnded,
@@ -79,6 +80,11 @@ def finish_delivery(driver: Driver, *, order_id: UUID, currency: str, fee_minor:
     if order_id not in driver.deliveries:
         return []
     return [DeliveryFinished(order_id=order_id, currency=currency, fee_minor=fee_minor, tip_minor=tip_minor)]
+
+
+def rate(_driver: Driver, *, order_id: UUID, stars: int) -> list[Event]:
+    """Be told how a delivery was, in one append with `order.rate`, which sees to it that each is rated once."""
+    return [Rated(order_id=order_id, stars=stars)]
 
 
 def go_silent(driver: Driver, *, last_seen_at: datetime) -> list[Event]:

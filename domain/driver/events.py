@@ -55,6 +55,15 @@ class DeliveryFinished(Event, frozen=True, kw_only=True):
     tip_minor: int
 
 
+@topic("driver.rated")
+class Rated(Event, frozen=True, kw_only=True):
+    """A customer said how a delivery was."""
+
+    order_id: UUID
+    stars: int
+    """1 to 5."""
+
+
 @topic("driver.went_silent")
 class WentSilent(Event, frozen=True, kw_only=True):
     """No ping for too long while carrying or being offered orders."""

@@ -56,4 +56,6 @@ def evolve(driver: Driver | None, driver_id: UUID, event: Event, _at: datetime) 
             return replace(driver, suspended=True)
         case events.Reinstated():
             return replace(driver, suspended=False)
+        case events.Rated():
+            return driver
     raise TypeError(f"a driver has no event {event.TOPIC!r}")

@@ -8,6 +8,7 @@ from domain.order.decisions import complete as complete
 from domain.order.decisions import confirm as confirm
 from domain.order.decisions import mark_ready as mark_ready
 from domain.order.decisions import place as place
+from domain.order.decisions import rate as rate
 from domain.order.decisions import reject as reject
 from domain.order.decisions import request_review as request_review
 from domain.order.decisions import revise_eta as revise_eta
@@ -62,6 +63,7 @@ from domain.order.events import PaymentVoided as PaymentVoided
 from domain.order.events import PickedUp as PickedUp
 from domain.order.events import Placed as Placed
 from domain.order.events import PreparationStarted as PreparationStarted
+from domain.order.events import RatedByCustomer as RatedByCustomer
 from domain.order.events import ReadyForPickup as ReadyForPickup
 from domain.order.events import Rejected as Rejected
 from domain.order.events import ReviewRequested as ReviewRequested

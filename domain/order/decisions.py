@@ -23,6 +23,7 @@ from domain.order.events import (
     PaymentAuthorized,
     Placed,
     PreparationStarted,
+    RatedByCustomer,
     ReadyForPickup,
     Rejected,
     ReviewRequested,
@@ -34,6 +35,7 @@ from domain.restaurant import Restaurant
 
 MAX_PREP_SECONDS = 86_400
 MAX_NOTE_LENGTH = 4_000
+MOST_STARS = 5
 ETA_TOLERANCE = timedelta(seconds=60)
 CONFIDENCE_TOLERANCE = 0.1
 STAFF = frozenset({Role.SUPPORT, Role.ADMIN, Role.SYSTEM})
@@ -166,6 +168,19 @@ def request_review(order: Order) -> list[Event]:
     if order.status not in (Status.DELIVERED, Status.COMPLETED):
         raise IllegalTransition("reviewed", status=order.status)
     return [ReviewRequested()]
+
+
+def rate(order: Order, *, stars: int) -> list[Event]:
+    """Say how the delivery was, once. Raises IllegalTransition, InvalidInput."""
+    if not 1 <= stars <= MOST_STARS:
+        raise InvalidInput("stars", f"A delivery gets 1 to {MOST_STARS} stars.")
+    if order.stars == stars:
+        return []
+    if order.stars is not None:
+        raise IllegalTransition("rated a second time", status=order.status)
+    if order.driver_id is None or order.status not in (Status.DELIVERED, Status.COMPLETED):
+        raise IllegalTransition("rated", status=order.status)
+    return [RatedByCustomer(driver_id=order.driver_id, stars=stars)]
 
 
 def add_note(order: Order, *, text: str) -> list[Event]:

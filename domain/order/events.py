@@ -287,6 +287,15 @@ class ReviewRequested(Event, frozen=True, kw_only=True):
     """The customer was asked how it was."""
 
 
+@topic("order.rated_by_customer")
+class RatedByCustomer(Event, frozen=True, kw_only=True):
+    """The customer said how the delivery was; `driver.rated` is in the same append."""
+
+    driver_id: UUID
+    stars: int
+    """1 to 5."""
+
+
 @topic("order.note_added")
 class NoteAdded(Event, frozen=True, kw_only=True):
     """Support wrote something down: about the customer, as far as it tells about a person."""

@@ -121,6 +121,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     accepted_offer_id: UUID | None = None
     """The offer by which `driver_id` has the order."""
     review_requested: bool = False
+    stars: int | None = None
+    """What the customer gave; none as yet."""
 
     @property
     def offer(self) -> Offer | None:
@@ -271,6 +273,7 @@ _MONEY: dict[type[Event], _Changes] = {
 _TOLD: dict[type[Event], _Changes] = {
     events.EtaRevised: lambda _, event, __: {"eta_at": event.eta_at, "eta_confidence": event.confidence},
     events.ReviewRequested: lambda *_: {"review_requested": True},
+    events.RatedByCustomer: lambda _, event, __: {"stars": event.stars},
     events.NoteAdded: lambda *_: {},
 }
 

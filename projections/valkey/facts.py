@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from domain.driver import events as driver
 from domain.event import Event
 from domain.order import events as order
+from domain.scoring import FIRST_RATING, rating_of
 from projections.log import Logged
 
 
@@ -23,7 +24,11 @@ class DriverFacts(msgspec.Struct, frozen=True, kw_only=True):
     load: int = 0
     """Orders carried now."""
     capacity: int = 1
-    rating: float = 5.0
+    rating: float = FIRST_RATING
+    """What follows from the next two, 0 to 5."""
+    stars: int = 0
+    """All that customers gave, of `ratings`."""
+    ratings: int = 0
     deliveries: int = 0
     deliveries_today: int = 0
     today: date | None = None
@@ -67,6 +72,9 @@ def evolve(facts: DriverFacts, logged: Logged, timezone: ZoneInfo) -> DriverFact
             done = replace(
                 facts, deliveries=facts.deliveries + 1, deliveries_today=facts.deliveries_on(today) + 1, today=today
             )
+        case driver.Rated(stars=stars):
+            stars, ratings = facts.stars + stars, facts.ratings + 1
+            done = replace(facts, stars=stars, ratings=ratings, rating=rating_of(stars, ratings))
         case _:
             done = facts
     return replace(_on_duty(done, logged.event), version=logged.version) if logged.version > facts.version else facts

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection, Row, func, select
 
+from domain.scoring import rating_of
 from projections import driver_board, order_details
 from projections.positions import POSITIONS, READABLE
 from projections.valkey.facts import DriverFacts
@@ -65,7 +66,9 @@ def _facts(row: Row[Any], timezone: ZoneInfo | None) -> DriverFacts:
         suspended=row.suspended,
         load=row.load,
         capacity=row.capacity,
-        rating=row.rating,
+        rating=rating_of(row.stars, row.ratings),
+        stars=row.stars,
+        ratings=row.ratings,
         deliveries=row.deliveries,
         deliveries_today=days.count(max(days)) if days else 0,
         today=max(days, default=None),

@@ -129,7 +129,8 @@ def test_what_drivers_did_is_weighed_in_the_score(kitchen: Kitchen, city: City) 
     kitchen.cooked(order)
     for step in ("pickup", "delivery"):
         seasoned.do(f"/v1/orders/{order}/{step}")
-    known(kitchen, seasoned, lambda near: near.board.deliveries == 1)
+    assert kitchen.customer.do(f"/v1/orders/{order}/rating", {"stars": 2})["status"] == "delivered"
+    known(kitchen, seasoned, lambda near: near.board.deliveries == near.board.ratings == 1)
     declined = kitchen.confirmed()
     decline(seasoned, declined, asked(kitchen, declined))
     known(kitchen, seasoned, lambda near: near.board.offers_missed == 1)
@@ -140,8 +141,28 @@ def test_what_drivers_did_is_weighed_in_the_score(kitchen: Kitchen, city: City) 
     assert str(rival.driver_id) == seasoned.id
     assert (rival.score.factors["experience"], final.score.factors["experience"]) == (0.1, 0.0)
     assert (rival.score.factors["earnings_goal"], final.score.factors["earnings_goal"]) == (0.0, 10.0)
-    assert rival.score.factors["rating"] == final.score.factors["rating"] == 25.0
-    assert seasoned.show("/v1/driver")["acceptance_rate"] == 0.5
+    assert (rival.score.factors["rating"], final.score.factors["rating"]) == (22.5, 25.0)
+    me = seasoned.show("/v1/driver")
+    assert (me["acceptance_rate"], me["rating"]) == (0.5, 4.5)
+
+
+def test_a_delivery_is_rated_once_by_its_customer(kitchen: Kitchen, city: City, staff: Person) -> None:
+    driver, order = kitchen.driver(), kitchen.confirmed()
+    path = f"/v1/orders/{order}/rating"
+    assert kitchen.customer.post(path, {"stars": 4}).json()["type"] == "urn:tiffin:problem:illegal-transition"
+    kitchen.match(order)
+    driver.do(f"/v1/orders/{order}/offers/{offer_to(driver)['offer_id']}/acceptance")
+    kitchen.cooked(order)
+    for step in ("pickup", "delivery"):
+        driver.do(f"/v1/orders/{order}/{step}")
+    assert city.customer().post(path, {"stars": 1}).status_code == 404, "somebody else's"
+    assert kitchen.customer.post(path, {"stars": 6}).status_code == 422
+    kitchen.customer.do(path, {"stars": 4})
+    kitchen.customer.do(path, {"stars": 4})
+    assert kitchen.customer.post(path, {"stars": 1}).status_code == 409
+    dispute = staff.show(f"/v1/support/orders/{order}/dispute")
+    assert dispute["steps"][-1]["told"] == "The customer gave Driver Silva 4 of 5 stars"
+    assert sum(step["topic"] == "order.rated_by_customer" for step in dispute["steps"]) == 1
 
 
 class TestProfiles:

@@ -84,6 +84,7 @@ SAMPLES: tuple[Event, ...] = (
     order.PaymentRefunded(payment_id="pay_1", amount_minor=3_619),
     order.PaymentFailed(payment_id="pay_1", operation=order.PaymentOperation.CAPTURE, reason="card closed"),
     order.ReviewRequested(),
+    order.RatedByCustomer(driver_id=ANNA, stars=4),
     order.NoteAdded(customer_id=UUID(int=0xC1), text="called at 12:10, no answer"),
     driver.Registered(
         name="Anna Alves",
@@ -98,6 +99,7 @@ SAMPLES: tuple[Event, ...] = (
     driver.DeliveryTaken(order_id=ORDER),
     driver.DeliveryReleased(order_id=ORDER, reason="cancelled"),
     driver.DeliveryFinished(order_id=ORDER, currency="EUR", fee_minor=244, tip_minor=200),
+    driver.Rated(order_id=ORDER, stars=4),
     driver.WentSilent(last_seen_at=NOON),
     driver.CameBack(),
     driver.Suspended(reason="papers"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from domain.region import PORTO, Dispatch
-from domain.scoring import MILE_M, PROFILES, Candidate, proximity, seven_factor, weighted
+from domain.scoring import MILE_M, PROFILES, Candidate, proximity, rating_of, seven_factor, weighted
 
 NEUTRAL = {
     "distance": 0.0,
@@ -106,6 +106,12 @@ def test_the_total_is_the_sum_of_what_is_shown(someone: Candidate, left_seconds:
     assert set(score.factors) == set(NEUTRAL)
     assert score.total == pytest.approx(sum(score.factors.values()))
     assert score.total <= 100 + 25 + 20 + 10 + 20
+
+
+def test_a_rating_begins_with_five_times_five_stars() -> None:
+    assert rating_of(0, 0) == 5.0
+    assert rating_of(1, 1) == pytest.approx(26 / 6)
+    assert rating_of(1_000, 1_000) == pytest.approx(1.02, abs=0.01), "in the end it is what customers say"
 
 
 def test_the_regions_profile_is_known() -> None:

@@ -168,6 +168,22 @@ def test_answers_to_offers_make_the_acceptance_rate(dispatch: Dispatch) -> None:
     assert near.board.acceptance_rate == 0.5
 
 
+def test_stars_make_the_rating_once_each(dispatch: Dispatch) -> None:
+    driver_id = dispatch.on_shift()
+    dispatch.history.tell(driver_id, driver.Rated(order_id=new_id(), stars=1), driver.Rated(order_id=new_id(), stars=4))
+    dispatch.follow()
+    dispatch.follower.apply(dispatch.history.events)
+    dispatch.ping(driver_id)
+    [near] = dispatch.near()
+    assert near.board.rating == 30 / 7
+    dispatch.fold_tables()
+    dispatch.follower.forget()
+    dispatch.follow()
+    dispatch.ping(driver_id)
+    [near] = dispatch.near()
+    assert near.board.rating == 30 / 7, "read anew from the board"
+
+
 def test_an_offer_holds_its_driver_until_it_ends(dispatch: Dispatch) -> None:
     driver_id, order_id = dispatch.on_shift(), new_id()
     dispatch.history.tell(order_id, offered(driver_id))

@@ -87,6 +87,12 @@ def test_answers_to_offers_make_the_acceptance_rate(connection: Connection, hist
     assert row.acceptance_rate == pytest.approx(1 / 3)
 
 
+def test_stars_make_the_rating(connection: Connection, history: History) -> None:
+    given = [driver.Rated(order_id=UUID(int=stars), stars=stars) for stars in (1, 2, 3)]
+    row = board(connection, history, joined(), *given, batch=2)
+    assert (row.stars, row.ratings, row.rating) == (6, 3, (5 * 5 + 6) / 8)
+
+
 def test_a_region_shows_its_drivers_on_shift(connection: Connection, history: History) -> None:
     for number, region in enumerate(("porto", "porto", "lisboa")):
         history.tell(UUID(int=number), joined(region=region), driver.ShiftStarted())

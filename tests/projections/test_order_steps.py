@@ -30,8 +30,9 @@ ETA = order.EtaBreakdown(
     traffic_multiplier=1.0,
     total_seconds=1.0,
 )
+AFTER = (order.ReviewRequested(), order.RatedByCustomer(driver_id=DRIVER, stars=4))
 HISTORIES: tuple[tuple[Event, ...], ...] = (
-    (*FINISHED, order.PaymentCaptured(payment_id="p", amount_minor=1), order.Completed(), order.ReviewRequested()),
+    (*FINISHED, order.PaymentCaptured(payment_id="p", amount_minor=1), order.Completed(), *AFTER),
     (placed(), order.Rejected(reason="closed"), order.PaymentVoided(payment_id="p")),
     (*CONFIRMED, offered(), order.OfferDeclined(offer_id=OFFER, driver_id=DRIVER), offered(), CANCELLED),
     (*CONFIRMED, offered(), order.OfferExpired(offer_id=OFFER, driver_id=DRIVER)),

@@ -6,8 +6,15 @@ from msgspec.structs import replace
 
 from application import metrics
 from application.bootstrap import Tiffin
-from application.commands.handlers.saving import decided, driver_as_self, fold, save_offer, save_order
-from application.commands.orders import AcceptOffer, ArriveAtRestaurant, DeclineOffer, DeliverOrder, PickUpOrder
+from application.commands.handlers.saving import decided, driver_as_self, fold, owned_order, save_offer, save_order
+from application.commands.orders import (
+    AcceptOffer,
+    ArriveAtRestaurant,
+    DeclineOffer,
+    DeliverOrder,
+    PickUpOrder,
+    RateDelivery,
+)
 from application.context import Context
 from application.kinds import DRIVER, ORDER
 from application.second_orders import reconsidered
@@ -98,3 +105,14 @@ def deliver(tiffin: Tiffin, ctx: Context, command: DeliverOrder) -> Receipt:
         metrics.delivery_duration_minutes.observe((ctx.now - order.placed_at).total_seconds() / 60)
         metrics.eta_accuracy_minutes.observe((ctx.now - order.promised_at).total_seconds() / 60)
     return receipt
+
+
+def rate(tiffin: Tiffin, ctx: Context, command: RateDelivery) -> Receipt:
+    """The customer says how it was: matching weighs it from now on."""
+    order = owned_order(tiffin, ctx, command.order_id)
+    events = orders.rate(order, stars=command.stars)
+    if not events or order.driver_id is None:
+        return save_order(tiffin, ctx, order, events)
+    driver = tiffin.store.load(DRIVER, order.driver_id)
+    rated = drivers.rate(driver, order_id=order.id, stars=command.stars)
+    return save_order(tiffin, ctx, order, events, decided(DRIVER, driver, rated, ctx))

@@ -120,6 +120,10 @@ def test_take_delivery_refused_beyond_what_the_region_allows() -> None:
     )
 
 
+def test_rate() -> None:
+    given(OFF).when(driver.rate, order_id=FIRST, stars=3).then(driver.Rated(order_id=FIRST, stars=3))
+
+
 def test_take_delivery_quiet() -> None:
     given(FULL).when(driver.take_delivery, order_id=FIRST, most_orders=2).then_quiet()
 

@@ -173,6 +173,26 @@ def test_request_review_quiet() -> None:
     given((*DELIVERED, order.ReviewRequested())).when(order.request_review).then_quiet()
 
 
+RATED = order.RatedByCustomer(driver_id=ANNA, stars=4)
+
+
+def test_rate() -> None:
+    for history in (DELIVERED, COMPLETED):
+        given(history).when(order.rate, stars=4).then(RATED)
+
+
+def test_rate_refused() -> None:
+    for history in (PICKED_UP, CANCELLED):
+        given(history).when(order.rate, stars=4).then_refused(order.IllegalTransition)
+    given((*COMPLETED, RATED)).when(order.rate, stars=5).then_refused(order.IllegalTransition, status="completed")
+    for stars in (0, 6):
+        given(DELIVERED).when(order.rate, stars=stars).then_refused(InvalidInput, field="stars")
+
+
+def test_rate_quiet() -> None:
+    given((*COMPLETED, RATED)).when(order.rate, stars=4).then_quiet()
+
+
 def test_add_note_whatever_the_state() -> None:
     for history in (PLACED, PICKED_UP, CANCELLED, COMPLETED):
         for text in ("called, no answer", "x" * 4_000):

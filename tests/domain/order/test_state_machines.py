@@ -106,6 +106,7 @@ def moves(now: datetime, offer_id: UUID, driver_id: UUID, by: Role) -> dict[str,
         "deliver": lambda o: order.deliver(o, driver_id=driver_id),
         "complete": order.complete,
         "request_review": order.request_review,
+        "rate": lambda o: order.rate(o, stars=4),
         "cancel": lambda o: order.cancel(o, by=by, reason="x", cost_bearer=None),
         "record_capture": lambda o: order.record_capture(o, amount_minor=o.price.total_minor),
         "record_void": order.record_void,
@@ -292,6 +293,7 @@ def _shape(state: Order) -> object:
         state.accepted_offer_id,
         state.payment.status,
         state.review_requested,
+        state.stars,
     )
 
 
