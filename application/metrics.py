@@ -39,7 +39,7 @@ http_request_duration_seconds = Histogram(
 )
 driver_match_duration_seconds = Histogram(
     "driver_match_duration_seconds",
-    "Business time from confirmation to a driver who accepted.",
+    "Business time from when a driver was needed (the confirmation, or later by plan) to one who accepted.",
     buckets=(0.1, 0.5, 1, 2, 5, 10, 30),
 )
 geo_query_duration_seconds = Histogram(
@@ -74,6 +74,16 @@ eta_accuracy_minutes = Histogram(
     "eta_accuracy_minutes",
     "Delivered minus promised; positive is late.",
     buckets=(-15, -10, -5, -3, 0, 3, 5, 10, 15, 30),
+)
+plan_duration_seconds = Histogram(
+    "plan_duration_seconds",
+    "Machine time for one plan of a region: looking, searching, offering.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+planned_orders_total = Counter(
+    "planned_orders_total",
+    "Orders acted on by a plan: offered, overtaken (its driver could not be asked), unplanned (nobody fits).",
+    ("outcome",),
 )
 projection_events_total = Counter(
     "projection_events_total",

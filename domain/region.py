@@ -30,6 +30,21 @@ class Travel(msgspec.Struct, frozen=True, kw_only=True):
     """Road metres per metre as the crow flies."""
 
 
+class Planning(msgspec.Struct, frozen=True, kw_only=True):
+    """When orders queue, one plan for all of a region's orders and drivers replaces offers one by one."""
+
+    every_seconds: float = 10.0
+    """Business time from one plan to the next; on a fast clock at least a quarter of a real second."""
+    from_load: float = 0.4
+    """Orders that wait for their pick-up, per driver on shift, from which on plans are made; until half of it."""
+    limit_seconds: float = 0.5
+    """Machine time to search for a better plan; what was found by then is done."""
+    lead_seconds: float = 45.0
+    """How long before the driver has to leave the offer goes out: time to answer, and for another to be asked."""
+    most_orders: int = 150
+    """So many orders are planned together; where more wait, the region is cut into districts."""
+
+
 class Offers(StrEnum):
     """Whom a search asks."""
 
@@ -61,11 +76,15 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     silent_machine_seconds: float = 3.0
     restaurant_answer_seconds: float = 600.0
     """A placed order that the restaurant leaves unanswered this long is rejected by the system."""
+    planning: Planning | None = None
+    """None: orders are always offered one by one."""
 
     def __post_init__(self) -> None:
         """Refuse a profile that does not exist and a broadcast to nobody, as a ValueError that says so."""
         if self.broadcast_drivers < 1:
             raise ValueError(f"broadcast_drivers: ask at least one, not {self.broadcast_drivers}")
+        if self.planning is not None and self.offers is Offers.BROADCAST:
+            raise ValueError("planning asks one driver an order: set offers to sequential, or planning to null")
         if self.profile not in PROFILES:
             raise ValueError(f"unknown scoring profile {self.profile!r}: use one of {', '.join(PROFILES)}")
 
@@ -97,5 +116,6 @@ PORTO = Region(
     currency="EUR",
     timezone="Europe/Lisbon",
     center=Position(lat=41.1496, lon=-8.6110),
+    dispatch=Dispatch(planning=Planning()),
 )
 """The region that a fresh installation knows."""

@@ -58,6 +58,8 @@ class PassedOver(StrEnum):
     """Somebody had more points, or as many and was nearer."""
     TAKEN = "taken"
     """Had more points, but was held for another order in that moment."""
+    PLANNED_OTHERWISE = "planned_otherwise"
+    """A plan for all open orders and drivers had better use for them."""
 
 
 class Rival(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,9 +27,15 @@ def assigned_without_batch(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "batch": None}
 
 
+def offered_without_plan(data: dict[str, Any]) -> dict[str, Any]:
+    """Until then each order was offered by itself."""
+    return {**data, "plan": None}
+
+
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {
     ("order.driver_offered", 1): offered_without_batch,
     ("order.driver_offered", 2): offered_alone,
+    ("order.driver_offered", 3): offered_without_plan,
     ("order.driver_assigned", 1): assigned_without_batch,
     ("order.offer_declined", 1): ended_alone,
     ("order.offer_expired", 1): ended_alone,

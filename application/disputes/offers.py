@@ -96,6 +96,7 @@ class Search:
                 candidates=event.candidates,
                 score=event.score,
                 batch=told_batch(event.batch),
+                plan=event.plan,
                 not_offered=not_offered,
             )
         )
@@ -141,6 +142,11 @@ class Search:
         if self._region is not None and event.candidates >= self._region.dispatch.candidates:
             told.append(
                 f"A search looks at {self._region.dispatch.candidates} drivers at most: there may have been more."
+            )
+        if event.plan is not None:
+            told.append(
+                f"Chosen by a plan for {event.plan.orders} orders and {event.plan.drivers} drivers, which foresaw the "
+                f"pick-up at {event.plan.pickup_at:%H:%M:%S} UTC: others may have had more points."
             )
         if left_out:
             told.append("Drivers who had declined, let it expire or lost it in this round were left out.")

@@ -12,7 +12,7 @@ from application.tracks import Fix
 from domain.eta import EtaBreakdown
 from domain.event import Role
 from domain.geo import Position
-from domain.order.events import CostBearer, Price, Score
+from domain.order.events import CostBearer, Foreseen, Price, Score
 from domain.order.state import DispatchStatus, Status
 from domain.scoring import PassedOver
 
@@ -205,6 +205,8 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     score: Score
     batch: ToldBatch | None
     """As the second of two orders; none for one that was offered by itself."""
+    plan: Foreseen | None
+    """What a plan foresaw that chose this driver; none for the one with the most points."""
     not_offered: NotOffered
 
 

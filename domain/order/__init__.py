@@ -48,6 +48,7 @@ from domain.order.events import DriverOffered as DriverOffered
 from domain.order.events import DriverUnassigned as DriverUnassigned
 from domain.order.events import Dropoff as Dropoff
 from domain.order.events import EtaRevised as EtaRevised
+from domain.order.events import Foreseen as Foreseen
 from domain.order.events import MatchingStarted as MatchingStarted
 from domain.order.events import NoDriverFound as NoDriverFound
 from domain.order.events import NoteAdded as NoteAdded

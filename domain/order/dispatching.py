@@ -29,6 +29,7 @@ from domain.order.events import (
     DriverAssigned,
     DriverOffered,
     DriverUnassigned,
+    Foreseen,
     MatchingStarted,
     NoDriverFound,
     OfferDeclined,
@@ -70,6 +71,7 @@ def offer(
     rivals: tuple[Rival, ...] = (),
     batch: Batched | None = None,
     unbatched: tuple[Unbatched, ...] = (),
+    plan: Foreseen | None = None,
     max_offers: int,
     now: datetime,
 ) -> list[Event]:
@@ -95,6 +97,7 @@ def offer(
         rivals=rivals,
         batch=batch,
         unbatched=unbatched,
+        plan=plan,
     )
     return [*started, offered]
 

@@ -114,7 +114,18 @@ class Broadcast(msgspec.Struct, frozen=True, kw_only=True):
     """This one's by score, from 1. The first one's event names the rivals and the unbatched of all."""
 
 
-@topic("order.driver_offered", schema=3)
+class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan for all of a region's open orders and drivers foresaw when it had a driver asked."""
+
+    pickup_at: datetime
+    needed_at: datetime
+    """When this driver has to be asked to be there when the food is ready; before, nobody was meant to be."""
+    orders: int
+    drivers: int
+    """So many were planned together."""
+
+
+@topic("order.driver_offered", schema=4)
 class DriverOffered(Event, frozen=True, kw_only=True):
     """A driver was asked until `expires_at`: exclusively, or as one of a broadcast."""
 
@@ -135,6 +146,8 @@ class DriverOffered(Event, frozen=True, kw_only=True):
     """None for a driver who was asked alone."""
     unbatched: tuple[Unbatched, ...] = ()
     """Drivers near with room, whose orders this one does not go with, and why."""
+    plan: Foreseen | None = None
+    """None for an order that was offered by itself."""
 
 
 @topic("order.offer_declined", schema=2)

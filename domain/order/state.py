@@ -98,6 +98,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     eta_confidence: float | None = None
     """None until the first estimate; `eta_at` is the promise until then."""
     confirmed_at: datetime | None = None
+    driver_needed_at: datetime | None = None
+    """Since when a driver is looked for: the confirmation, or later where a plan did not need one before."""
     ready_at: datetime | None = None
     picked_up_at: datetime | None = None
     delivered_at: datetime | None = None
@@ -229,6 +231,7 @@ _DISPATCH: dict[type[Event], _Changes] = {
         "dispatch": DispatchStatus.OFFERED,
         "offers_made": event.sequence,
         "offers": (*order.offers, _offer(event)),
+        "driver_needed_at": order.driver_needed_at or (event.plan.needed_at if event.plan else order.confirmed_at),
     },
     events.OfferDeclined: lambda order, event, _: {
         "asked": (*order.asked, event.driver_id),

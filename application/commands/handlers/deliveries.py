@@ -44,8 +44,9 @@ def accept_offer(tiffin: Tiffin, ctx: Context, command: AcceptOffer) -> Receipt:
     most_orders = tiffin.regions[order.region].dispatch.most_orders
     taken = drivers.take_delivery(driver, order_id=order.id, most_orders=most_orders) if events else []
     receipt = save_offer(tiffin, ctx, order, events, decided(DRIVER, driver, taken, ctx))
-    if events and not receipt.replayed and order.confirmed_at is not None:
-        metrics.driver_match_duration_seconds.observe((ctx.now - order.confirmed_at).total_seconds())
+    if events and not receipt.replayed and order.driver_needed_at is not None:
+        seconds = (ctx.now - order.driver_needed_at).total_seconds()
+        metrics.driver_match_duration_seconds.observe(max(0.0, seconds))
     return receipt
 
 
