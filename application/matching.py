@@ -38,6 +38,10 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     unbatched: tuple[Unbatched, ...] = ()
 
 
+class PlanOvertaken(Exception):  # noqa: N818 - names the outcome
+    """What a plan foresaw is not possible any more; the next one will know."""
+
+
 class Search(msgspec.Struct, frozen=True, kw_only=True):
     """One look around for one order. `now` is business time, `offer_until` when the hold on the driver ends."""
 
@@ -64,6 +68,19 @@ def choose_driver(positions: Positions, search: Search) -> Choice | None:
                 outscored = [rival(other, PassedOver.OUTSCORED) for other in choices[place + 1 :]]
                 return replace(choice, rivals=(*taken, *outscored)[:MOST_RIVALS])
     return None
+
+
+def hold_planned(positions: Positions, search: Search, driver_id: UUID) -> Choice:
+    """Hold the driver whom a plan foresees, if still near, free and fit. Raises PlanOvertaken."""
+    choices = candidates(positions, search, search.region.dispatch.radii_m[-1])
+    planned = next((choice for choice in choices if choice.driver_id == driver_id), None)
+    if planned is None:
+        raise PlanOvertaken("the driver whom the plan foresees cannot be asked now")
+    held = positions.claim(search.region.id, driver_id, search.order.id, until=search.offer_until, now=search.now)
+    if not held:
+        raise PlanOvertaken("the driver whom the plan foresees is held for another order")
+    others = [rival(other, PassedOver.PLANNED_OTHERWISE) for other in choices if other is not planned]
+    return replace(planned, rivals=tuple(others[:MOST_RIVALS]))
 
 
 def candidates(positions: Positions, search: Search, radius_m: float) -> list[Choice]:

@@ -51,6 +51,7 @@ def programs(settings: Settings) -> tuple[Program, ...]:
         Program(name="projector", processes=2),
         Program(name="follower", processes=2),
         Program(name="worker", processes=settings.worker.processes),
+        *([Program(name="planner")] if any(region.dispatch.planning for region in settings.regions) else []),
         Program(name="api"),
     )
 

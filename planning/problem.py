@@ -5,6 +5,7 @@ Times are minutes on any one clock. Places are indices into `travel_min`, so tha
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 MAX_BUNDLE_ORDERS = 4
 MAX_BUNDLES = 5
@@ -45,6 +46,16 @@ class Driver:
     heading: bool = False
     paid_share: float = 0.0
     """Order pay earned so far ÷ what the shift guarantees."""
+    refused: frozenset[int] = frozenset()
+    """Orders that are not for this driver: declined, or let pass."""
+
+
+class TravelTimes(Protocol):
+    """Minutes by origin and destination: a table, or one that is worked out row by row when asked."""
+
+    def __getitem__(self, place: int, /) -> Sequence[float]:
+        """Minutes from a place to every place."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +65,13 @@ class Problem:
     now_min: float
     orders: Sequence[Order]
     drivers: Sequence[Driver]
-    travel_min: Sequence[Sequence[float]]
+    travel_min: TravelTimes
     pickup_service_min: float
     dropoff_service_min: float
     demand: Mapping[int, float] = field(default_factory=dict)
     """Restaurant's place → its recent orders, for what a driver's place is worth."""
+    bundle_orders: int = MAX_BUNDLE_ORDERS
+    """So many orders at most go together."""
 
 
 type Planner = Callable[[Problem, Plan, int], Plan]
@@ -76,7 +89,8 @@ def still_open(problem: Problem, plan: Plan) -> Plan:
     open_orders = {order.id for order in problem.orders}
     kept: Plan = {}
     for driver in problem.drivers:
-        bundles = (tuple(o for o in bundle if o.id in open_orders) for bundle in plan.get(driver.id, ()))
+        mine = open_orders - driver.refused
+        bundles = (tuple(o for o in bundle if o.id in mine) for bundle in plan.get(driver.id, ()))
         if route := tuple(bundle for bundle in bundles if bundle):
             kept[driver.id] = route
     return kept

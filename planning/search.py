@@ -8,7 +8,7 @@ from math import exp, inf
 from random import Random
 
 from planning.cost import UNASSIGNED, Costs
-from planning.problem import MAX_BUNDLE_ORDERS, MAX_BUNDLES, Driver, Order, Plan, Problem, Route, still_open
+from planning.problem import MAX_BUNDLES, Driver, Order, Plan, Problem, Route, still_open
 
 ITERATIONS_PER_ORDER, ITERATIONS_MORE, ITERATIONS_MOST = 4, 10, 160
 HOT, COLD = 2.0, 0.05
@@ -85,7 +85,7 @@ class _Search:
         def key(driver: Driver) -> tuple[float, float, int]:
             return (there_min(driver), travel[driver.place][order.restaurant], driver.id)
 
-        return sorted(self._problem.drivers, key=key)[:CANDIDATES]
+        return sorted((one for one in self._problem.drivers if order.id not in one.refused), key=key)[:CANDIDATES]
 
     def _total(self) -> float:
         return sum(self._cost.values()) + UNASSIGNED * len(self._pending)
@@ -161,7 +161,7 @@ class _Search:
         best: _Insertion = (inf, ())
         price, old = self._costs.route, self._cost[driver.id]
         for at, bundle in enumerate(route):
-            if bundle[0].restaurant == order.restaurant and len(bundle) < MAX_BUNDLE_ORDERS:
+            if bundle[0].restaurant == order.restaurant and len(bundle) < self._problem.bundle_orders:
                 for place in range(len(bundle) + 1):
                     new = (*route[:at], (*bundle[:place], order, *bundle[place:]), *route[at + 1 :])
                     cost = price(driver, new) - old

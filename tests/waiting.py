@@ -7,7 +7,7 @@ from collections.abc import Callable
 POLL_SECONDS = 0.02
 
 
-def eventually[T](look: Callable[[], T], *, seconds: float = 10.0, what: str = "") -> T:
+def eventually[T](look: Callable[[], T], *, seconds: float = 30.0, what: str = "") -> T:
     """Return the first true answer of `look`; fail with `what` when there was none in time."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

@@ -33,6 +33,7 @@ SUBCOMMANDS = {
     "projector": "Process: feeds the read models.",
     "follower": "Process: hands out reactions when they are due; clock jobs.",
     "worker": "Process: does the reactions.",
+    "planner": "Process: plans a region's orders together when they queue.",
 }
 
 REMEDIED = (InvalidSettings, EngineFailed, WrongRevision, MigrationFailed, NotReady, UnusableKeyFile)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
+from application import intentions
 from application.bootstrap import Tiffin, open_tiffin
 from application.carrying import carried_by
 from application.disputes.batches import Condition, ToldUnbatched, told_refused
@@ -58,6 +59,7 @@ def explain(order_id: UUID) -> None:
             _tell_offers(console, dispute)
             order = tiffin.store.load(ORDER, order_id)
             if order.status in NEEDS_DRIVER and order.driver_id is None:
+                _tell_intention(console, tiffin, order)
                 _tell_now(console, tiffin, order)
 
 
@@ -155,6 +157,23 @@ def _tell_conditions(console: Console, conditions: Sequence[Condition]) -> None:
     words = {True: "holds", False: "fails", None: "-"}
     for one in conditions:
         console.print(f"    {words[one.holds]:>5}  {one.told}")
+
+
+def _tell_intention(console: Console, tiffin: Tiffin, order: Order) -> None:
+    plan = intentions.read(tiffin, order.region)
+    if plan is None or order.offers:
+        return
+    queue = f"A plan at {plan.at:%H:%M:%S} UTC for {plan.waiting} orders that wait and {plan.drivers} drivers"
+    found = plan.orders.get(order.id)
+    if found is None:
+        console.print(f"{queue} does not have this order yet, or nobody for it.")
+        return
+    with tiffin.reads.connect() as connection:
+        name = driver_board.names(connection, {found.driver_id}).get(found.driver_id, str(found.driver_id))
+    console.print(
+        f"{queue} foresees {name}, to be asked from {found.offer_at:%H:%M:%S} on and to pick up at "
+        f"{found.pickup_at:%H:%M:%S}, unless a better one is found until then."
+    )
 
 
 def _tell_now(console: Console, tiffin: Tiffin, order: Order) -> None:

@@ -4,6 +4,8 @@ from uuid import UUID
 
 import msgspec
 
+from domain.order import Foreseen
+
 
 class RejectUnanswered(msgspec.Struct, frozen=True, kw_only=True):
     """Reject an order that its restaurant left unanswered; nothing when it answered."""
@@ -15,6 +17,14 @@ class MatchOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Offer the order to the best driver who was not asked yet; nobody there: look again later."""
 
     order_id: UUID
+
+
+class OfferPlanned(msgspec.Struct, frozen=True, kw_only=True):
+    """Offer the order to the driver whom the region's plan foresees for it."""
+
+    order_id: UUID
+    driver_id: UUID
+    plan: Foreseen
 
 
 class ExpireOffer(msgspec.Struct, frozen=True, kw_only=True):

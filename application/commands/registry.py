@@ -17,6 +17,7 @@ from application.commands.handlers import (
     money,
     placing,
     restaurants,
+    searching,
     support,
 )
 from application.context import Context
@@ -48,7 +49,8 @@ HANDLERS: Mapping[type[msgspec.Struct], Handler] = {
     commands.DeliverOrder: deliveries.deliver,
     # The system, in answer to events
     commands.RejectUnanswered: followups.reject_unanswered,
-    commands.MatchOrder: followups.match,
+    commands.MatchOrder: searching.match,
+    commands.OfferPlanned: searching.offer_planned,
     commands.ExpireOffer: followups.expire_offer,
     commands.ReviseEta: followups.revise_eta,
     commands.CapturePayment: money.capture,

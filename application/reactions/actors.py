@@ -6,15 +6,17 @@ from datetime import timedelta
 import dramatiq
 import msgspec
 
-from application import commands, logs
+from application import commands, intentions, logs
 from application.bootstrap import Tiffin
 from application.breakers import Breaker, BreakerOpen
 from application.context import Context
 from application.execute import execute
 from application.gateways.payments.port import PaymentUnavailable
+from application.matching import PlanOvertaken
 from application.reactions import rows
 from application.reactions.broker import HintBroker
 from application.reactions.rows import Claimed
+from application.reactions.rules import SEARCH
 from application.store import Closing, Fenced, StoreBusy
 from domain.errors import Refusal
 from domain.event import Meta
@@ -25,6 +27,7 @@ log = logs.logger(__name__)
 QUEUES = ("matching", "offers", "eta", "payments", "notifications")
 MATCHING_PAUSE = timedelta(seconds=10)
 AWAY_PAUSE = timedelta(seconds=5)
+LEFT_PAUSE = timedelta(seconds=3)
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -57,7 +60,7 @@ def matching_breaker() -> Breaker:
         failure_rate=0.5,
         reset_seconds=30.0,
         min_calls=3,
-        counts=lambda error: not isinstance(error, Refusal | Fenced),
+        counts=lambda error: not isinstance(error, Refusal | Fenced | PlanOvertaken),
     )
 
 
@@ -74,16 +77,28 @@ class Work:
         tiffin = self._tiffin
         now, machine_now = tiffin.clock.now(), tiffin.clock.machine_now()
         for row in rows.claim(tiffin.side, actor_name, positions, now=now, machine_now=machine_now):
-            with logs.context(correlation_id=row.correlation_id, reaction=f"{row.position} {actor_name}"):
-                self._do_one(row)
+            self.carry_out(row, ACTORS[actor_name].command(row), unless_planned=actor_name == SEARCH)
 
-    def _do_one(self, row: Claimed) -> None:
-        """Whatever goes wrong ends in the row; what even that cannot reach is found when the lease has run out."""
+    def carry_out(self, row: Claimed, command: msgspec.Struct, *, unless_planned: bool = False) -> bool:
+        """Issue a claimed row's command; False when it came to nothing, or was left to the region's planner.
+
+        Whatever goes wrong ends in the row; what even that cannot reach is found when the lease has run out.
+        """
+        with logs.context(correlation_id=row.correlation_id, reaction=f"{row.position} {row.actor_name}"):
+            return self._carry_out(row, command, unless_planned=unless_planned)
+
+    def _carry_out(self, row: Claimed, command: msgspec.Struct, *, unless_planned: bool) -> bool:
         tiffin = self._tiffin
         try:
-            self._issue(row)
+            if unless_planned and row.region is not None and intentions.planned(tiffin, row.region):
+                self._leave(row)
+                return False
+            self._issue(row, command)
         except Fenced:
             log.info("reaction taken over by somebody else")
+        except PlanOvertaken as error:
+            log.info("plan overtaken", reason=str(error))
+            self._leave(row)
         except Refusal as refusal:
             rows.close(tiffin.side, row, f"refused: {refusal}", machine_now=tiffin.clock.machine_now())
             log.info("reaction refused", reason=str(refusal))
@@ -99,19 +114,26 @@ class Work:
             log.exception("reaction failed", attempts=row.attempts)
             if rows.fail(tiffin.side, row, told(error), machine_now=tiffin.clock.machine_now()):
                 log.error("reaction given up", attempts=row.attempts)  # noqa: TRY400 - the traceback is logged above
+        else:
+            return True
+        return False
 
-    def _issue(self, row: Claimed) -> None:
+    def _leave(self, row: Claimed) -> None:
+        """To the region's planner; should that die, the search goes on by itself after the pause."""
+        until = self._tiffin.clock.machine_now() + LEFT_PAUSE
+        rows.postpone(self._tiffin.side, row, until=until, outcome=rows.LEFT, error="")
+
+    def _issue(self, row: Claimed, command: msgspec.Struct) -> None:
         tiffin = self._tiffin
         ctx = Context(
             meta=Meta(correlation_id=row.correlation_id, causation_id=row.event_id),
             now=tiffin.clock.now(),
             closing=Closing(position=row.position, actor_name=row.actor_name, lease_token=row.lease_token),
         )
-        actor = ACTORS[row.actor_name]
-        if actor.queue == "matching":
-            self._breaker.call(lambda: execute(tiffin, ctx, actor.command(row)))
+        if ACTORS[row.actor_name].queue == "matching":
+            self._breaker.call(lambda: execute(tiffin, ctx, command))
         else:
-            execute(tiffin, ctx, actor.command(row))
+            execute(tiffin, ctx, command)
 
 
 def declare(broker: HintBroker, work: Work) -> None:

@@ -17,12 +17,27 @@ MAX_ATTEMPTS = 10
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
 ERROR_CHARACTERS = 500
+LEFT = "left to the plan"
+"""Outcome of a search that waits for the region's planner, who may take it before its time."""
 
 CLAIM = """
 UPDATE reactions SET lease_token = %(token)s, lease_until = %(lease_until)s, attempts = attempts + 1
 WHERE position = ANY(%(positions)s) AND actor_name = %(actor_name)s AND state = 'pending' AND due_at <= %(now)s
-  AND (lease_until IS NULL OR lease_until <= %(machine_now)s) AND (not_before IS NULL OR not_before <= %(machine_now)s)
-RETURNING position, stream_id, event_id, correlation_id, attempts
+  AND (lease_until IS NULL OR lease_until <= %(machine_now)s)
+  AND (not_before IS NULL OR not_before <= %(machine_now)s OR outcome = %(left)s)
+RETURNING position, stream_id, event_id, correlation_id, attempts, region
+"""
+SEARCHES = """
+SELECT position, stream_id, topic, due_at FROM reactions
+WHERE region = %(region)s AND actor_name = %(actor_name)s AND state = 'pending' AND due_at <= %(now)s
+  AND (lease_until IS NULL OR lease_until <= %(machine_now)s)
+  AND (not_before IS NULL OR not_before <= %(machine_now)s OR outcome = %(left)s)
+ORDER BY due_at, position LIMIT %(limit)s
+"""
+UNLEAVE = """
+UPDATE reactions SET not_before = NULL, outcome = NULL
+WHERE region = %(region)s AND actor_name = %(actor_name)s AND state = 'pending' AND outcome = %(left)s
+  AND lease_until IS NULL
 """
 CLOSE = """
 UPDATE reactions SET state = 'done', outcome = %(outcome)s, finished_at = %(machine_now)s, lease_until = NULL
@@ -65,6 +80,16 @@ class Claimed(NamedTuple):
     correlation_id: str | None
     attempts: int
     """This one included."""
+    region: str | None
+
+
+class Search(NamedTuple):
+    """A due reaction that looks for an order's driver; `topic` is of the event that began it."""
+
+    position: int
+    order_id: UUID
+    topic: str
+    due_at: datetime
 
 
 class Dead(NamedTuple):
@@ -100,12 +125,26 @@ def claim(
         "actor_name": actor_name,
         "now": now,
         "machine_now": machine_now,
+        "left": LEFT,
     }
     found = sorted(side.run(CLAIM, values))
     return [
-        Claimed(position, actor_name, token, stream_id, event_id, correlation_id, attempts)
-        for position, stream_id, event_id, correlation_id, attempts in found
+        Claimed(position, actor_name, token, stream_id, event_id, correlation_id, attempts, region)
+        for position, stream_id, event_id, correlation_id, attempts, region in found
     ]
+
+
+def searches(
+    side: SideStatements, actor_name: str, region: str, *, now: datetime, machine_now: datetime, limit: int
+) -> list[Search]:
+    """Look at a region's due searches that nobody is at, the longest waiting first; takes none of them."""
+    values = {"actor_name": actor_name, "region": region, "now": now, "machine_now": machine_now}
+    return [Search(*row) for row in side.run(SEARCHES, {**values, "left": LEFT, "limit": limit})]
+
+
+def unleave(side: SideStatements, actor_name: str, region: str) -> None:
+    """Let a region's searches that were left to its planner go on by themselves."""
+    side.run(UNLEAVE, {"actor_name": actor_name, "region": region, "left": LEFT})
 
 
 def close(side: SideStatements, row: Claimed, outcome: str, *, machine_now: datetime) -> None:

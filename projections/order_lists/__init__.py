@@ -6,18 +6,28 @@ from projections.order_lists.queries import (
     by_driver,
     by_restaurant,
     earnings_since,
+    in_play,
     offers_for,
     open_in_region,
     search,
     status_breakdown,
 )
-from projections.order_lists.results import Earnings, ItemSummary, OfferView, OrderOnMap, OrderSummary, StatusCount
+from projections.order_lists.results import (
+    Earnings,
+    ItemSummary,
+    OfferView,
+    OrderInPlay,
+    OrderOnMap,
+    OrderSummary,
+    StatusCount,
+)
 
 __all__ = [
     "PROJECTION",
     "Earnings",
     "ItemSummary",
     "OfferView",
+    "OrderInPlay",
     "OrderOnMap",
     "OrderSummary",
     "StatusCount",
@@ -25,6 +35,7 @@ __all__ = [
     "by_driver",
     "by_restaurant",
     "earnings_since",
+    "in_play",
     "offers_for",
     "open_in_region",
     "search",

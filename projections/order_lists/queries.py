@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal_column, or_, select, tuple_
 
 from domain.order.state import DispatchStatus, Status
-from projections.order_lists.results import Earnings, OfferView, OrderOnMap, OrderSummary, StatusCount
+from projections.order_lists.results import Earnings, OfferView, OrderInPlay, OrderOnMap, OrderSummary, StatusCount
 from projections.order_lists.tables import EARNINGS, OFFERS, ORDERS, WORDS
 from projections.paging import Page, cut, read_cursor
 from projections.results import shown
@@ -90,6 +90,22 @@ def open_in_region(c: Connection, region: str, *, limit: int) -> list[OrderOnMap
         .limit(limit)
     )
     return [shown(OrderOnMap, row) for row in c.execute(query).mappings()]
+
+
+def in_play(c: Connection, region: str, *, limit: int) -> list[OrderInPlay]:
+    """A region's open orders with who carries them or is asked to, the oldest first."""
+    query = (
+        select(
+            *(ORDERS.c[name] for name in OrderInPlay.__struct_fields__ if name in ORDERS.c),
+            ORDERS.c.dropoff["position"].label("dropoff_position"),
+            OFFERS.c.driver_id.label("offered_to"),
+        )
+        .join_from(ORDERS, OFFERS, OFFERS.c.order_id == ORDERS.c.order_id, isouter=True)
+        .where(ORDERS.c.open, ORDERS.c.region == region)
+        .order_by(ORDERS.c.placed_at, ORDERS.c.order_id)
+        .limit(limit)
+    )
+    return [shown(OrderInPlay, row) for row in c.execute(query).mappings()]
 
 
 def offers_for(c: Connection, driver_id: UUID, *, now: datetime | None = None) -> list[OfferView]:

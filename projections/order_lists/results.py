@@ -101,6 +101,23 @@ class Earnings(msgspec.Struct, frozen=True, kw_only=True):
     tip_minor: int
 
 
+class OrderInPlay(msgspec.Struct, frozen=True, kw_only=True):
+    """An open order as a plan needs it."""
+
+    order_id: UUID
+    status: Status
+    dispatch: DispatchStatus
+    driver_id: UUID | None
+    offered_to: UUID | None
+    """Who is asked just now."""
+    restaurant_id: UUID
+    restaurant_position: Position
+    dropoff_position: Position
+    prep_seconds: int
+    placed_at: datetime
+    confirmed_at: datetime | None
+
+
 class OrderOnMap(msgspec.Struct, frozen=True, kw_only=True):
     """An open order's places and times, and nothing about its people."""
 

@@ -42,6 +42,11 @@ class RegionKeys(msgspec.Struct, frozen=True):
         return f"{self.prefix}{{{self.region}}}:claims"
 
     @property
+    def plan(self) -> str:
+        """JSON: what the planner intends, as long as it lives; orders are left to it meanwhile."""
+        return f"{self.prefix}{{{self.region}}}:plan"
+
+    @property
     def members(self) -> str:
         """Hash: generation and log position of the rows above."""
         return f"{self.prefix}{{{self.region}}}:members"

@@ -23,7 +23,7 @@ from tests.waiting import eventually
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    dispatch = replace(PORTO.dispatch, offers=Offers.BROADCAST, broadcast_drivers=3)
+    dispatch = replace(PORTO.dispatch, planning=None, offers=Offers.BROADCAST, broadcast_drivers=3)
     return replace(settings, regions=(replace(PORTO, dispatch=dispatch),))
 
 

@@ -1,18 +1,23 @@
 """`tiffin dispatch explain`: what was recorded of every offer, and whom each profile would ask now."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from click.testing import CliRunner, Result
 from litestar.testing import TestClient
+from msgspec.structs import replace
 
 from api.app import Api
+from application import intentions
 from application.cli.__main__ import tiffin
 from application.cli.dispatch import ranking, unfit_near
-from application.commands import MatchOrder
+from application.commands import MatchOrder, OfferPlanned
 from application.ids import new_id
+from application.intentions import Intention, Intentions
 from application.kinds import ORDER
 from application.settings import Settings
 from application.surroundings import LeftOut, Unfit
+from domain.order import Foreseen
 from tests.api.conftest import HandClock
 from tests.api.people import THERE, City, basket
 from tests.api.test_loop import ping, react
@@ -95,3 +100,34 @@ def test_an_unknown_order_is_named(settings: Settings) -> None:
     told = explained(settings, nothing)
     assert told.exit_code == 1
     assert nothing in told.output
+
+
+def test_what_a_plan_intends_and_what_it_did_is_told(
+    client: TestClient[Api], city: City, clock: HandClock, settings: Settings
+) -> None:
+    near, far = city.driver(), city.driver()
+    for driver, place in ((near, None), (far, THERE)):
+        driver.do("/v1/driver/shift")
+        ping(driver, clock, **({} if place is None else {"place": place}))
+    restaurant, customer = city.restaurant(), city.customer()
+    order = UUID(customer.do("/v1/orders", basket(restaurant))["id"])
+    restaurant.do(f"/v1/orders/{order}/confirmation")
+    running = client.app.services.tiffin
+    region = running.store.load(ORDER, order).region
+    pickup_at, offer_at = clock.now() + timedelta(minutes=9), clock.now() + timedelta(minutes=4)
+    intention = Intention(driver_id=UUID(far.id), pickup_at=pickup_at, offer_at=offer_at)
+    plan = Intentions(at=clock.now(), waiting=12, drivers=20)
+
+    intentions.publish(running, region, plan, seconds=60)
+    assert "does not have this order yet" in explained(settings, str(order)).output
+    intentions.publish(running, region, replace(plan, orders={order: intention}), seconds=60)
+    told = explained(settings, str(order)).output
+    assert f"to be asked from {offer_at:%H:%M:%S} on and to pick up at {pickup_at:%H:%M:%S}" in told
+    intentions.withdraw(running, region)
+
+    foreseen = Foreseen(pickup_at=pickup_at, needed_at=offer_at, orders=12, drivers=20)
+    react(client, OfferPlanned(order_id=order, driver_id=UUID(far.id), plan=foreseen), clock)
+    eventually(lambda: far.show("/v1/driver/offers")["items"], what="an offer to the farther one")
+    told = explained(settings, str(order)).output
+    assert "Chosen by a plan for 12 orders and 20 drivers" in told
+    assert "planned_otherwise" in told

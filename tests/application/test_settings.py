@@ -74,7 +74,7 @@ def test_a_child_process_reads_the_same_settings(tmp_path: Path) -> None:
 
 def test_regions_reach_a_child_process_by_file() -> None:
     assert "TIFFIN_REGIONS" not in Settings().environment(), "the supervisor writes the file and sets the variable"
-    assert {program.name for program in programs(Settings())} == {"api", "projector", "follower", "worker"}
+    assert {program.name for program in programs(Settings())} == {"api", "projector", "follower", "worker", "planner"}
 
 
 def test_all_processes_together_hold_fewer_than_100_connections() -> None:
@@ -85,6 +85,8 @@ def test_all_processes_together_hold_fewer_than_100_connections() -> None:
     worker = settings.worker.processes * (store + reads + side.CONNECTIONS)
     # A thread holds one connection at a time, and a follower has two: it never fills its pools.
     follower = 2 * (threads_of_a_follower + listener + leader)
+    # One thread, and the connection that leads.
+    planner = 1 + 1 + leader
     lanes = len(registry.PROJECTIONS) + 2
     projector = lanes + listener + leader + 1
-    assert api + worker + follower + projector < 100
+    assert api + worker + follower + planner + projector < 100

@@ -3,7 +3,7 @@
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
@@ -18,7 +18,7 @@ from application.engines import valkey
 from application.settings import Settings, ValkeySettings
 from domain.event import Role
 from domain.order import DriverOffered
-from tests.application.reactions.town import HASTY, PATIENT, Town, town
+from tests.application.reactions.town import HASTY, PATIENT, Town, log_locked, town
 from tests.waiting import eventually
 
 MATCHING = "matching.match_order"
@@ -89,7 +89,7 @@ def test_a_worker_killed_in_the_middle_of_matching_is_made_good(settings: Settin
         with place.process("worker") as victim:
             # Settled soon; until then the log is locked, so that the append of the match waits when its process dies.
             order_id = place.confirm()
-            with _log_locked(place) as waiting:
+            with log_locked(place) as waiting:
                 eventually(lambda: _begun(place, order_id) and waiting(), what="the match's append waits")
                 victim.send_signal(signal.SIGKILL)
                 victim.wait(5.0)
@@ -182,19 +182,6 @@ def _cook_and_deliver(place: Town, order_id: UUID, driver_id: UUID) -> None:
         place.run(command, Role.RESTAURANT, place.restaurant_id)
     place.run(commands.PickUpOrder(order_id=order_id, driver_id=driver_id), Role.DRIVER, driver_id)
     place.run(commands.DeliverOrder(order_id=order_id, driver_id=driver_id), Role.DRIVER, driver_id)
-
-
-@contextmanager
-def _log_locked(place: Town) -> Iterator[Callable[[], bool]]:
-    """Keep everybody from appending; answers whether somebody waits to."""
-    with psycopg.connect(place.tiffin.settings.database.url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(7214002)")
-        statement = """
-            SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
-            WHERE locktype = 'advisory' AND objid = 7214002 AND NOT granted AND datname = current_database()
-        """
-        yield lambda: bool((connection.execute(statement).fetchone() or (0,))[0])
-        connection.execute("SELECT pg_advisory_unlock(7214002)")
 
 
 def _begun(place: Town, order_id: UUID) -> bool:

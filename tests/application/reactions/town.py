@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
+import psycopg
 from msgspec.structs import replace
 
 from application import commands
@@ -121,7 +122,7 @@ class Town:
         pings = [Ping(driver_id, self.drivers[driver_id], now) for driver_id in driver_ids]
         return self.tiffin.positions.record("porto", pings, now=now, machine_now=machine_now).accepted
 
-    def offered(self, order_id: UUID, *, unlike: UUID | None = None, seconds: float = 10.0) -> tuple[UUID, UUID]:
+    def offered(self, order_id: UUID, *, unlike: UUID | None = None, seconds: float = 30.0) -> tuple[UUID, UUID]:
         """Wait for an offer, to another driver than `unlike`; answers offer and driver."""
 
         def look() -> tuple[UUID, UUID] | None:
@@ -136,7 +137,7 @@ class Town:
         command = commands.AcceptOffer(order_id=order_id, offer_id=offer_id, driver_id=driver_id)
         self.run(command, Role.DRIVER, driver_id)
 
-    def reached(self, order_id: UUID, topic: str, *, times: int = 1, seconds: float = 10.0) -> None:
+    def reached(self, order_id: UUID, topic: str, *, times: int = 1, seconds: float = 30.0) -> None:
         eventually(
             lambda: self.topics(order_id).count(topic) >= times,
             seconds=seconds,
@@ -208,6 +209,19 @@ def town(settings: Settings, dispatch: Dispatch, folder: Path) -> Iterator[Town]
     regions: Sequence[Region] = (replace(PORTO, dispatch=dispatch),)
     with open_tiffin(replace(settings, regions=tuple(regions))) as tiffin, _projector(tiffin):
         yield Town(tiffin, folder)
+
+
+@contextmanager
+def log_locked(place: Town) -> Iterator[Callable[[], bool]]:
+    """Keep everybody from appending; answers whether somebody waits to."""
+    with psycopg.connect(place.tiffin.settings.database.url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(7214002)")
+        statement = """
+            SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+            WHERE locktype = 'advisory' AND objid = 7214002 AND NOT granted AND datname = current_database()
+        """
+        yield lambda: bool((connection.execute(statement).fetchone() or (0,))[0])
+        connection.execute("SELECT pg_advisory_unlock(7214002)")
 
 
 @contextmanager

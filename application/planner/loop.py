@@ -1,0 +1,84 @@
+"""The planner's process: one leads, by an advisory lock, and plans the regions whose dispatch asks for it in turn."""
+
+import threading
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+import redis
+
+from application import logs
+from application.bootstrap import Tiffin
+from application.planner.planner import Planner
+from application.reactions.actors import Work
+from application.store import StoreBusy
+
+log = logs.logger(__name__)
+
+LOCK = 7_214_005
+STANDBY_SECONDS = 0.5
+LEAST_SECONDS = 0.25
+"""Machine time from one plan of a region to the next, at least: on a fast clock nothing else would be done."""
+PAUSE_SECONDS = 1.0
+
+type Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def run(tiffin: Tiffin, stopping: threading.Event) -> None:
+    """Lead whenever nobody else does, until told to stop."""
+    while not stopping.is_set():
+        try:
+            with psycopg.connect(
+                tiffin.settings.database.url,
+                autocommit=True,
+                connect_timeout=tiffin.settings.database.connect_timeout_seconds,
+                application_name="tiffin-planner",
+            ) as connection:
+                while not stopping.is_set() and not _take_lead(connection):
+                    stopping.wait(STANDBY_SECONDS)
+                if not stopping.is_set():
+                    log.info("planner leads")
+                    _lead(tiffin, connection, stopping)
+        except psycopg.OperationalError as error:
+            log.warning("planner lost the database", error=str(error))
+            stopping.wait(PAUSE_SECONDS)
+
+
+def _lead(tiffin: Tiffin, connection: Connection, stopping: threading.Event) -> None:
+    work = Work(tiffin)
+    planners = {
+        region.id: Planner(tiffin, work, region, region.dispatch.planning)
+        for region in tiffin.regions.values()
+        if region.dispatch.planning is not None
+    }
+    due = dict.fromkeys(planners, tiffin.clock.machine_now())
+    while not stopping.is_set():
+        for region_id, planner in planners.items():
+            if due[region_id] <= tiffin.clock.machine_now():
+                due[region_id] = _next(tiffin, region_id)
+                _step(planner, region_id)
+                connection.execute("SELECT")
+        first = min(due.values(), default=tiffin.clock.machine_now() + timedelta(seconds=PAUSE_SECONDS))
+        stopping.wait(max(0.0, (first - tiffin.clock.machine_now()).total_seconds()))
+
+
+def _step(planner: Planner, region_id: str) -> None:
+    try:
+        planner.step()
+    except (redis.RedisError, psycopg.OperationalError, StoreBusy) as error:
+        log.warning("plan put off", region=region_id, error=str(error))
+    except Exception:
+        # One region's fault must not keep the others from their plans; searches go on one by one meanwhile.
+        log.exception("plan failed", region=region_id)
+
+
+def _next(tiffin: Tiffin, region_id: str) -> datetime:
+    planning = tiffin.regions[region_id].dispatch.planning
+    assert planning is not None, "only regions that plan have a planner"  # noqa: S101 - narrows the type
+    seconds = tiffin.clock.machine_seconds_until(tiffin.clock.now() + timedelta(seconds=planning.every_seconds))
+    return tiffin.clock.machine_now() + timedelta(seconds=max(LEAST_SECONDS, seconds))
+
+
+def _take_lead(connection: Connection) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
+    return row is not None and bool(row[0])

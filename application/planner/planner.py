@@ -1,0 +1,276 @@
+"""One region's planner: every few seconds looks at all that waits, plans, and offers what is due."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
+from typing import NamedTuple, cast
+from uuid import UUID
+
+from application import commands, intentions, logs, metrics
+from application.bootstrap import Tiffin
+from application.intentions import Intention, Intentions
+from application.kinds import ORDER
+from application.matching import may_ask
+from application.planner.committing import Step, moment, steps
+from application.planner.districts import districts
+from application.planner.outlook import OnDuty, by_driver, followed, minutes, problem
+from application.positions import Near
+from application.reactions import rows
+from application.reactions.actors import Work
+from application.reactions.rules import SEARCH
+from domain import order as orders
+from domain.order import NEEDS_DRIVER, Foreseen
+from domain.region import Planning, Region
+from planning import search
+from planning.problem import Plan
+from projections import order_lists
+from projections.order_lists import OrderInPlay
+from projections.valkey.rows import parse
+
+log = logs.logger(__name__)
+
+MOST_IN_PLAY = 20_000
+"""Open orders of a region that are looked at, the oldest first."""
+CALM_BELOW = 0.5
+"""Of the load from which on plans are made."""
+LEAST_PUBLISHED_SECONDS = 2.0
+UNCLEAR = timedelta(seconds=30)
+"""Business time after which a search that the read model knows nothing of is done without it."""
+AFTER_AN_OFFER = frozenset(
+    event.TOPIC for event in (orders.OfferDeclined, orders.OfferExpired, orders.OfferWithdrawn, orders.DriverUnassigned)
+)
+BARRED = timedelta(minutes=1)
+"""Business time for which a pair that a plan foresaw in vain is not foreseen again."""
+
+
+class _Asked(NamedTuple):
+    """What earlier offers of an order leave: whom not to ask again, and whether there is another offer in the round."""
+
+    drivers: frozenset[UUID]
+    may_ask: bool
+
+
+class Planner:
+    """Plans one region. Keeps the last plan between two steps; everything else it asks each time."""
+
+    def __init__(self, tiffin: Tiffin, work: Work, region: Region, planning: Planning) -> None:
+        """`work` carries commands out; `planning` is the region's."""
+        self._tiffin, self._work = tiffin, work
+        self._region, self._planning = region, planning
+        self._plan: Plan = {}
+        self._plans = 0
+        self._planning_now = False
+        self._intentions: Intentions | None = None
+        self._asked: dict[tuple[int, datetime], _Asked] = {}
+        self._barred: dict[tuple[UUID, UUID], datetime] = {}
+
+    def step(self) -> bool:
+        """Plan once, if orders queue. Returns whether they do."""
+        now = self._tiffin.clock.now()
+        with self._tiffin.reads.connect() as connection:
+            in_play = order_lists.in_play(connection, self._region.id, limit=MOST_IN_PLAY)
+        if not self._queue(sum(order.status in NEEDS_DRIVER for order in in_play)):
+            self._stand_back()
+            return False
+        self._planning_now = True
+        # Whoever is told of a search meanwhile leaves it to the plan.
+        self._publish(self._intentions or Intentions(at=now, waiting=0, drivers=0), now)
+        with metrics.plan_duration_seconds.time():
+            self._plan_and_offer(in_play, now)
+        return True
+
+    def _queue(self, waiting: int) -> bool:
+        on_shift = self._tiffin.valkey.hlen(self._tiffin.positions.keys[self._region.id].state)
+        enough = self._planning.from_load * (CALM_BELOW if self._planning_now else 1.0)
+        return waiting > 0 and waiting >= enough * on_shift
+
+    def _stand_back(self) -> None:
+        """Let searches go on by themselves."""
+        if self._planning_now:
+            self._planning_now = False
+            self._plan, self._intentions = {}, None
+            self._asked.clear()
+            intentions.withdraw(self._tiffin, self._region.id)
+            rows.unleave(self._tiffin.side, SEARCH, self._region.id)
+
+    def _plan_and_offer(self, in_play: Sequence[OrderInPlay], now: datetime) -> None:
+        clock, side = self._tiffin.clock, self._tiffin.side
+        machine_now = clock.machine_now()
+        due = rows.searches(side, SEARCH, self._region.id, now=now, machine_now=machine_now, limit=MOST_IN_PLAY)
+        self._forget(due, now)
+        known = {order.order_id: order for order in in_play}
+        waiting = {one.order_id: one for one in due if _searches(known.get(one.order_id))}
+        asked = {order_id: self._asked_before(one) for order_id, one in waiting.items()}
+        searching = [known[order_id] for order_id in waiting if asked[order_id].may_ask]
+        near = self._near(searching, now)
+        on_duty = self._carrying(in_play, now)
+        # The read model and Valkey are not of one moment: who carries something in either is not idle.
+        carrying = {one.driver_id for one in on_duty}
+        on_duty += [_idle(one) for one in near.values() if not one.load and one.driver_id not in carrying]
+        foreseen = self._planned(searching, on_duty, self._refused(asked), now)
+        self._intend(foreseen, in_play, len(on_duty), now)
+        offers = {
+            UUID(int=step.order.id): commands.OfferPlanned(
+                order_id=UUID(int=step.order.id),
+                driver_id=UUID(int=step.driver.id),
+                plan=Foreseen(
+                    pickup_at=moment(step.pickup_min),
+                    needed_at=moment(step.needed_min),
+                    orders=len(searching),
+                    drivers=len(on_duty),
+                ),
+            )
+            for step in _due(foreseen, minutes(now), near)
+        }
+        placed = {UUID(int=step.order.id) for step in foreseen}
+        alone = [one for order_id, one in waiting.items() if order_id not in placed]
+        alone += [one for one in due if one.order_id not in waiting and now - one.due_at > UNCLEAR]
+        self._carry_out(waiting, offers, alone)
+
+    def _planned(
+        self,
+        searching: Sequence[OrderInPlay],
+        on_duty: Sequence[OnDuty],
+        refused: Mapping[UUID, AbstractSet[UUID]],
+        now: datetime,
+    ) -> list[Step]:
+        """Plan district by district; the seed is the number of the plan."""
+        clock, previous = self._tiffin.clock, self._plan
+        self._plans += 1
+        self._plan = {}
+        found: list[Step] = []
+        started_at = clock.machine_now()
+        parts = districts(searching, on_duty, most_orders=self._planning.most_orders)
+        for part in parts:
+            todo = problem(self._region, now, part.searching, part.on_duty, refused)
+            plan = search.plan(todo, followed(previous, todo), self._plans)
+            found += steps(todo, plan, self._planning.lead_seconds / 60.0)
+            self._plan |= plan
+        log.info(
+            "planned",
+            region=self._region.id,
+            orders=len(searching),
+            drivers=len(on_duty),
+            districts=len(parts),
+            seconds=round((clock.machine_now() - started_at).total_seconds(), 3),
+        )
+        return found
+
+    def _carry_out(
+        self,
+        waiting: Mapping[UUID, rows.Search],
+        offers: Mapping[UUID, commands.OfferPlanned],
+        alone: Sequence[rows.Search],
+    ) -> None:
+        """Ask the drivers; whom no driver fits, and what is unclear, is matched as if there were no plan."""
+        todo: dict[int, commands.OfferPlanned | commands.MatchOrder] = {
+            one.position: commands.MatchOrder(order_id=one.order_id) for one in alone
+        }
+        todo |= {waiting[order_id].position: offer for order_id, offer in offers.items()}
+        clock = self._tiffin.clock
+        claimed = rows.claim(self._tiffin.side, SEARCH, list(todo), now=clock.now(), machine_now=clock.machine_now())
+        for row in claimed:
+            command = todo[row.position]
+            done = self._work.carry_out(row, command)
+            outcome = "unplanned"
+            if isinstance(command, commands.OfferPlanned):
+                outcome = "offered" if done else "overtaken"
+                if not done:
+                    self._barred[command.driver_id, command.order_id] = clock.now() + BARRED
+            metrics.planned_orders_total.labels(outcome).inc()
+
+    def _near(self, searching: Sequence[OrderInPlay], now: datetime) -> dict[UUID, Near]:
+        """Who can be asked, around each restaurant that has an order waiting."""
+        machine_now, dispatch = self._tiffin.clock.machine_now(), self._region.dispatch
+        found: dict[UUID, Near] = {}
+        for position in dict.fromkeys(order.restaurant_position for order in searching):
+            for one in self._tiffin.positions.nearest(
+                self._region.id,
+                position,
+                k=dispatch.candidates,
+                radius_m=dispatch.radii_m[-1],
+                now=now,
+                machine_now=machine_now,
+            ):
+                found[one.driver_id] = one
+        return found
+
+    def _carrying(self, in_play: Sequence[OrderInPlay], now: datetime) -> list[OnDuty]:
+        """Who carries orders or is asked just now, and was heard of lately."""
+        carrying = by_driver(in_play)
+        if not carrying:
+            return []
+        state = self._tiffin.positions.keys[self._region.id].state
+        texts = cast("list[bytes | None]", self._tiffin.valkey.hmget(state, [str(one) for one in carrying]))
+        silent_at = now - timedelta(seconds=self._region.dispatch.silent_seconds)
+        found = []
+        for (driver_id, carried), text in zip(carrying.items(), texts, strict=True):
+            last = parse(text).last if text is not None else None
+            if last is not None and last.at >= silent_at:
+                found.append(OnDuty(driver_id=driver_id, position=last.position, orders=carried))
+        return found
+
+    def _asked_before(self, one: rows.Search) -> _Asked:
+        """Whom an order's earlier offers rule out; orders never offered need not be read."""
+        if one.topic not in AFTER_AN_OFFER:
+            return _Asked(frozenset(), may_ask=True)
+        key = (one.position, one.due_at)
+        if key not in self._asked:
+            order = self._tiffin.store.load(ORDER, one.order_id)
+            drivers = frozenset() if order.round_over else frozenset(order.asked)
+            self._asked[key] = _Asked(drivers, may_ask(order, self._region))
+        return self._asked[key]
+
+    def _refused(self, asked: Mapping[UUID, _Asked]) -> dict[UUID, AbstractSet[UUID]]:
+        refused: dict[UUID, set[UUID]] = defaultdict(set)
+        for order_id, before in asked.items():
+            for driver_id in before.drivers:
+                refused[driver_id].add(order_id)
+        for driver_id, order_id in self._barred:
+            refused[driver_id].add(order_id)
+        return dict(refused)
+
+    def _forget(self, due: Sequence[rows.Search], now: datetime) -> None:
+        keys = {(one.position, one.due_at) for one in due}
+        self._asked = {key: asked for key, asked in self._asked.items() if key in keys}
+        self._barred = {pair: until for pair, until in self._barred.items() if until > now}
+
+    def _intend(self, foreseen: Sequence[Step], in_play: Sequence[OrderInPlay], drivers: int, now: datetime) -> None:
+        self._intentions = Intentions(
+            at=now,
+            waiting=sum(order.status in NEEDS_DRIVER for order in in_play),
+            drivers=drivers,
+            orders={
+                UUID(int=step.order.id): Intention(
+                    driver_id=UUID(int=step.driver.id),
+                    pickup_at=moment(step.pickup_min),
+                    offer_at=moment(step.offer_min),
+                )
+                for step in foreseen
+            },
+        )
+        self._publish(self._intentions, now)
+
+    def _publish(self, what: Intentions, now: datetime) -> None:
+        window = timedelta(seconds=self._planning.every_seconds)
+        seconds = max(LEAST_PUBLISHED_SECONDS, 3 * self._tiffin.clock.machine_seconds_until(now + window))
+        intentions.publish(self._tiffin, self._region.id, what, seconds=seconds)
+
+
+def _searches(order: OrderInPlay | None) -> bool:
+    """Whether an order needs a driver, as far as the read model knows: it may be a moment behind."""
+    return order is not None and order.status in NEEDS_DRIVER and order.driver_id is None and order.offered_to is None
+
+
+def _idle(one: Near) -> OnDuty:
+    return OnDuty(driver_id=one.driver_id, position=one.position)
+
+
+def _due(foreseen: Sequence[Step], now_min: float, near: Mapping[UUID, Near]) -> list[Step]:
+    """What has to be offered now; each driver is asked for one order at a time."""
+    asked: dict[int, Step] = {}
+    for step in foreseen:
+        if step.next and step.offer_min <= now_min and UUID(int=step.driver.id) in near:
+            asked.setdefault(step.driver.id, step)
+    return list(asked.values())
