@@ -53,6 +53,7 @@ def print_report(console: Console, outcome: Outcome) -> None:
     for name in ("driver_offered", "offer_declined", "offer_expired", "offer_withdrawn", "no_driver_found"):
         orders.add_row(name.replace("_", " "), str(outcome.topics[f"order.{name}"]))
     orders.add_row("drivers noticed silent", str(outcome.topics["driver.went_silent"]))
+    orders.add_row("orders bundled with another", str(outcome.bundled))
     orders.add_section()
     for name in BEHAVIOURS:
         if name in outcome.counts:
@@ -63,11 +64,21 @@ def print_report(console: Console, outcome: Outcome) -> None:
     console.print(orders)
     durations = Table("simulated time", "p50", "p90", "p95", "p99", title="How long it took", title_justify="left")
     _row(durations, "confirmed → first offer (s)", outcome.times.first_offer, 1)
-    _row(durations, "confirmed → driver assigned (s)", outcome.times.match, 1)
+    _row(durations, "driver needed → assigned (s)", outcome.times.match, 1)
+    _row(durations, "food ready → picked up (min)", outcome.times.ready_to_pickup, 60)
     _row(durations, "click to door (min)", outcome.times.click_to_door, 60)
     console.print(durations)
     for trouble in outcome.troubles:
         console.print(f"unexpected: {trouble}", style="yellow", soft_wrap=True, markup=False)
+
+
+def print_comparison(console: Console, rows: Sequence[tuple[str, str, str]], sentence: str) -> None:
+    """Print the evening's figures beside those of the same evening without plans."""
+    table = Table("", "planned", "one by one", title="What plans were worth", title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    console.print(sentence)
 
 
 def print_timeline(console: Console, order_id: str, steps: Sequence[dict[str, Any]], timezone: str) -> None:

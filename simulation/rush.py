@@ -18,7 +18,7 @@ from simulation.customer import Customer
 from simulation.driver import Driver
 from simulation.enrolment import enrol, log_in
 from simulation.kitchen import Kitchen
-from simulation.outcome import Outcome, most_eventful, times
+from simulation.outcome import Outcome, bundled, most_eventful, times
 from simulation.progress import ProgressView
 from simulation.scenario import Scenario
 from simulation.staff import Watch, read_log, statuses
@@ -121,6 +121,7 @@ async def _counted(stage: Stage, admin: Person, max_lag: int, final_lag: int, be
         troubles=stage.book.troubles,
         max_lag=max_lag,
         final_lag=final_lag,
+        bundled=bundled(log, placed),
         seconds=time.monotonic() - began,
     )
     return Lived(outcome, order_id, steps)

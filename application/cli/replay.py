@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from application.cli.demo import live, local_today
+from application.cli.demo import dispatching, finish, live, local_today
 from application.settings import read_settings
 from domain.geo import Position
 from domain.region import Travel
@@ -20,12 +20,15 @@ from domain.region import Travel
 @click.option("--local-start", default="10:30", show_default=True, help="Local time of the instance's minute 0.")
 @click.option("--speed", type=click.FloatRange(1, 100), default=30, show_default=True, help="Simulated per real time.")
 @click.option("--anchor", help="LAT,LON where the instance's centre comes to lie (default: the region's).")
+@click.option("--one-by-one", is_flag=True, help="Offer each order by itself, without a plan.")
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
-def command(mdrp: Path, window: str, local_start: str, speed: float, anchor: str | None, *, as_json: bool) -> None:
+def command(
+    mdrp: Path, window: str, local_start: str, speed: float, anchor: str | None, *, one_by_one: bool, as_json: bool
+) -> None:
     """Replay a window of a real day; exit 0 when no order was lost."""
     reader, real_day = import_module("simulation.mdrp"), import_module("simulation.real_day")
     starts_at = _local_start(local_start)
-    base = read_settings().regions[0]
+    base = dispatching(read_settings().regions[0], one_by_one=one_by_one)
     center = base.center if anchor is None else _anchor(anchor)
     try:
         instance = reader.read(mdrp)
@@ -43,7 +46,7 @@ def command(mdrp: Path, window: str, local_start: str, speed: float, anchor: str
     )
     click.echo(f"{scenario.title}: {len(scenario.orders)} orders, {len(scenario.drivers)} couriers.")
     origin = local_today(region, starts_at) + timedelta(minutes=chosen.start_min)
-    live("replay", scenario, region=region, origin=origin, speed=speed, as_json=as_json)
+    finish(live("replay", scenario, region=region, origin=origin, speed=speed), as_json=as_json)
 
 
 def _local_start(text: str) -> time:

@@ -32,7 +32,7 @@ def test_a_rush_survives_the_loss_of_every_process_and_of_valkeys_memory(tmp_pat
     data = tmp_path / "tiffin"
     city = ("--seed", "12", "--orders", "40", "--restaurants", "5", "--drivers", "12", "--minutes", "25")
     with subprocess.Popen(  # noqa: S603 - our own command line
-        [sys.executable, "-m", "application.cli", "demo", "--speed", "60", *city, "--json"],
+        [sys.executable, "-m", "application.cli", "demo", "--alone", "--speed", "60", *city, "--json"],
         env=os.environ | {"TIFFIN_DATA": str(data)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -3,7 +3,9 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from simulation.outcome import Outcome, Times, most_eventful, times
+import msgspec
+
+from simulation.outcome import Outcome, Times, bundled, most_eventful, times
 from simulation.shapes import Logged
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -43,7 +45,36 @@ def outcome(**statuses: int) -> Outcome:
 
 
 def test_durations_are_those_of_our_own_orders() -> None:
-    assert times(LOG, ["a", "b"]) == Times(match=[12], first_offer=[2], click_to_door=[1_200])
+    assert times(LOG, ["a", "b"]) == Times(match=[12], first_offer=[2], click_to_door=[1_200], ready_to_pickup=[])
+
+
+def test_where_a_plan_holds_back_matching_counts_from_when_the_driver_is_needed() -> None:
+    needed = NOON + timedelta(seconds=300)
+    offer = event(3, "order.driver_offered", "p", 310)
+    log = [
+        event(1, "order.confirmed", "p", 10),
+        msgspec.structs.replace(offer, data={"plan": {"needed_at": needed.isoformat()}}),
+        event(4, "order.driver_assigned", "p", 320),
+    ]
+    assert times(log, ["p"]).match == [20]
+    assert times(log, ["p"]).first_offer == [300]
+
+
+def test_orders_in_one_hand_together_are_bundled() -> None:
+    def hand(position: int, topic: str, order: str, driver: str) -> Logged:
+        return msgspec.structs.replace(event(position, topic, order, position), data={"driver_id": driver})
+
+    log = [
+        hand(1, "order.picked_up", "a", "ana"),
+        hand(2, "order.picked_up", "b", "ana"),
+        hand(3, "order.picked_up", "c", "rui"),
+        hand(4, "order.delivered", "a", "ana"),
+        hand(5, "order.delivered", "b", "ana"),
+        hand(6, "order.delivered", "c", "rui"),
+        hand(7, "order.picked_up", "d", "rui"),
+    ]
+    assert bundled(log, "abcd") == 2
+    assert bundled(log, "acd") == 0, "strangers' orders do not count"
 
 
 def test_an_order_without_an_end_is_lost() -> None:

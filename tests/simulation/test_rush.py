@@ -33,7 +33,7 @@ def data(tmp_path: Path) -> Path:
 
 def test_a_small_evening_loses_nothing(data: Path) -> None:
     small = ("--seed", "11", "--orders", "30", "--restaurants", "5", "--drivers", "10", "--minutes", "12")
-    code, output, found = tiffin(data, "demo", "--speed", "75", *small)
+    code, output, found = tiffin(data, "demo", "--alone", "--speed", "75", *small)
     assert code == 0, output
     assert found["placed"] >= 25, output
     assert found["lost"] == 0, output

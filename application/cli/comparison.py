@@ -1,0 +1,93 @@
+"""The same evening in a second world where every order is offered by itself: what a plan is worth."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import click
+
+MOST_SECONDS = 600.0
+STOP_SECONDS = 30.0
+CORES_FOR_BOTH = 4
+"""With fewer the two worlds would slow each other down; then one comes after the other."""
+ROWS = (
+    ("orders delivered", "delivered"),
+    ("click to door, mean (min)", "click_to_door_mean_min"),
+    ("click to door, p90 (min)", "click_to_door_p90_min"),
+    ("food ready → picked up, mean (min)", "ready_to_pickup_mean_min"),
+    ("orders bundled with another", "bundled"),
+    ("offers made", "offers"),
+)
+
+type Summary = Mapping[str, float | int | None]
+
+
+class OneByOne:
+    """A `tiffin demo --one-by-one` in a process of its own."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        """`arguments` make the evening the same."""
+        self._command = [sys.executable, "-m", "application.cli", "demo", "--one-by-one", "--json", *arguments]
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Let it live."""
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def summary(self) -> Summary:
+        """Wait for its end. Raises ClickException with its last words when it failed."""
+        if self._process is None:
+            self.start()
+        assert self._process is not None, "started above"  # noqa: S101 - narrows the type
+        output, _ = self._process.communicate(timeout=MOST_SECONDS)
+        lines = output.strip().splitlines()
+        if self._process.returncode != 0 or not lines:
+            raise click.ClickException("The evening without plans failed: " + " · ".join(lines[-3:]))
+        found: Summary = json.loads(lines[-1])
+        return found
+
+    def stop(self) -> None:
+        """End it, if it still runs; it takes its world along."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
+@contextmanager
+def one_by_one(arguments: Sequence[str]) -> Iterator[OneByOne]:
+    """Run beside whatever the block does, if the machine has the cores for both; otherwise when asked for."""
+    other = OneByOne(arguments)
+    if (os.cpu_count() or 1) >= CORES_FOR_BOTH:
+        other.start()
+    try:
+        yield other
+    finally:
+        other.stop()
+
+
+def told(planned: Summary, alone: Summary) -> tuple[list[tuple[str, str, str]], str]:
+    """Rows of a table, and a sentence: what the plans were worth on this evening."""
+    rows = [(label, _figure(planned[key]), _figure(alone[key])) for label, key in ROWS]
+    with_plan, without = planned["click_to_door_mean_min"], alone["click_to_door_mean_min"]
+    if with_plan is None or without is None:
+        return rows, "Nothing was delivered, so there is nothing to compare."
+    saved = without - with_plan
+    total = saved * (planned["delivered"] or 0)
+    verb = "earlier" if saved >= 0 else "later"
+    return rows, (
+        f"On the same evening plans bring each order {abs(saved):.1f} min {verb} to its door than offers one by one: "
+        f"{abs(total):.0f} customer minutes; {planned['bundled']} orders shared a driver's bag."
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:g}"
