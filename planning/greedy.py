@@ -12,7 +12,7 @@ def plan(problem: Problem, previous: Plan, seed: int) -> Plan:  # noqa: ARG001 -
     for order in sorted(problem.orders, key=lambda order: (order.ready_min, order.id)):
         if order.id in taken or order.ready_min > problem.now_min:
             continue
-        able = [driver for driver in idle if _pickup_min(problem, driver, order) <= driver.off_min]
+        able = [driver for driver in idle if _may(problem, driver, order)]
         if able:
             nearest = min(able, key=lambda d: (problem.travel_min[d.place][order.restaurant], d.id))
             routes[nearest.id] = ((order,),)
@@ -20,6 +20,7 @@ def plan(problem: Problem, previous: Plan, seed: int) -> Plan:  # noqa: ARG001 -
     return routes
 
 
-def _pickup_min(problem: Problem, driver: Driver, order: Order) -> float:
+def _may(problem: Problem, driver: Driver, order: Order) -> bool:
     arrival_min = driver.free_min + problem.travel_min[driver.place][order.restaurant]
-    return max(order.ready_min, arrival_min + problem.pickup_service_min / 2)
+    pickup_min = max(order.ready_min, arrival_min + problem.pickup_service_min / 2)
+    return pickup_min <= driver.off_min and order.id not in driver.refused

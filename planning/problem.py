@@ -46,6 +46,10 @@ class Driver:
     heading: bool = False
     paid_share: float = 0.0
     """Order pay earned so far ÷ what the shift guarantees."""
+    shift_share: float = 0.0
+    """Share of the shift that is over."""
+    sealed: bool = False
+    """Once under way they are given no more orders, not even of the restaurant they head to."""
     refused: frozenset[int] = frozenset()
     """Orders that are not for this driver: declined, or let pass."""
 

@@ -25,8 +25,11 @@ def problem(orders: list[Order], drivers: list[Driver], now_min: float = 10) -> 
     )
 
 
-def driver(number: int, place: int, *, off_min: float = 500, locked: frozenset[int] = frozenset()) -> Driver:
-    return Driver(id=number, place=place, free_min=10, off_min=off_min, locked=locked, heading=bool(locked))
+def driver(
+    number: int, place: int, *, off_min: float = 500, locked: frozenset[int] = frozenset(), sealed: bool = False
+) -> Driver:
+    heading = bool(locked)
+    return Driver(id=number, place=place, free_min=10, off_min=off_min, locked=locked, heading=heading, sealed=sealed)
 
 
 def city(seed: int) -> Problem:
@@ -95,3 +98,59 @@ def test_an_order_somebody_is_under_way_for_stays_first_with_them() -> None:
 def test_without_drivers_or_orders_there_is_no_plan() -> None:
     assert search.plan(problem([], [driver(1, 0)]), {}, 0) == {}
     assert search.plan(problem([Order(1, 0, 5, 0, 3)], []), {}, 0) == {}
+
+
+@pytest.mark.parametrize(("sealed", "orders"), [(False, 2), (True, 1)])
+def test_who_is_under_way_is_given_more_of_the_restaurant_unless_sealed(sealed: bool, orders: int) -> None:  # noqa: FBT001 - parametrized
+    under_way, beside = Order(1, 0, 30, 0, 5), Order(2, 0, 30, 0, 6)
+    day = problem([under_way, beside], [driver(1, 0, locked=frozenset({1}), sealed=sealed)])
+    route = search.plan(day, {1: ((under_way,),)}, 0)[1]
+    assert len(route[0]) == orders
+    assert sum(map(len, route)) == 2
+
+
+def test_who_is_ahead_of_their_guarantee_is_dearer() -> None:
+    order = Order(1, 0, 10, 0, 5)
+    behind, even, ahead = (
+        Driver(id=1, place=0, free_min=10, off_min=500, paid_share=paid, shift_share=0.5) for paid in (0.1, 0.5, 0.9)
+    )
+    costs = [Costs(problem([order], [one])).route(one, ((order,),)) for one in (behind, even, ahead)]
+    assert costs == sorted(set(costs))
+
+
+class Deadline:
+    """Says yes from the n-th question on."""
+
+    def __init__(self, questions: int) -> None:
+        self.left = questions
+        self.asked = 0
+
+    def __call__(self) -> bool:
+        self.asked += 1
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize("questions", [0, 1, 25])
+def test_without_time_for_any_plan_it_is_greedy(questions: int) -> None:
+    day, deadline = city(1), Deadline(questions)
+    assert search.plan(day, {}, 7, expired=deadline) == greedy.plan(day, {}, 7) != {}
+    assert deadline.asked == questions + 1
+
+
+def test_more_time_gives_no_worse_a_plan_and_all_of_it_the_very_plan_without_a_deadline() -> None:
+    for seed in range(3):
+        day = city(seed)
+        costs = Costs(day)
+        found = [total(day, costs, search.plan(day, {}, seed, expired=Deadline(n))) for n in (80, 200, 1000, 10**9)]
+        assert found == sorted(found, reverse=True)
+        assert found[0] > found[-1]
+        assert search.plan(day, {}, seed, expired=Deadline(10**9)) == search.plan(day, {}, seed)
+
+
+def test_once_time_is_up_nothing_more_is_asked_and_the_plan_is_whole() -> None:
+    for questions in range(0, 400, 7):
+        deadline = Deadline(questions)
+        plan = search.plan(city(2), {}, 1, expired=deadline)
+        assert deadline.asked == questions + 1
+        assert len(planned(plan)) == len(set(planned(plan)))
