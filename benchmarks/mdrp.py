@@ -1,7 +1,8 @@
 """Real days of the meal delivery routing problem, played through the planner and through greedy.
 
-`python -m benchmarks.mdrp --data DIR [--out DIR] [--instances N]` plays every instance under DIR. Means are over
-an instance's delivered orders, then over instances. Fails when a day breaks a rule.
+`python -m benchmarks.mdrp --data DIR [--out DIR] [--instances N] [--seed N] [--sealed]` plays every instance under
+DIR. Means are over an instance's delivered orders, then over instances. Fails when a day breaks a rule. The search is
+bounded by iterations, so that the same seed gives the same figures on any machine.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import json
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean, quantiles
@@ -18,8 +20,9 @@ from benchmarks import mdrp_check, mdrp_day
 from benchmarks.mdrp_day import Pay, Played
 from planning import greedy, search
 from simulation import mdrp
-from simulation.mdrp import Instance
+from simulation.mdrp import BadInstance, Instance
 
+FILES = ("orders.txt", "couriers.txt", "restaurants.txt", "instance_parameters.txt")
 PLANNERS = {"planner": search.plan, "greedy": greedy.plan}
 
 
@@ -38,12 +41,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of instances")
     parser.add_argument("--out", type=Path, help="where the solutions go, for an independent evaluator")
     parser.add_argument("--instances", type=int, help="the first N only")
+    parser.add_argument("--seed", type=int, default=0, help="of the search")
+    parser.add_argument("--sealed", action="store_true", help="give no more to who is already under way")
     asked = parser.parse_args()
-    folders = sorted(path.parent for path in asked.data.glob("*/orders.txt"))[: asked.instances]
-    if not folders:
-        parser.error(f"{asked.data} holds no instance: a folder with orders.txt, couriers.txt, …")
+    try:
+        folders = _instances(asked.data)[: asked.instances]
+    except BadInstance as error:
+        parser.error(str(error))
+    if asked.instances is not None and asked.instances < 1:
+        parser.error("--instances must be at least 1")
     cores = os.cpu_count() or 1
-    jobs = [(folder, name, asked.out) for folder in folders for name in PLANNERS]
+    jobs = [(folder, name, asked.out, asked.seed, asked.sealed) for folder in folders for name in PLANNERS]
     jobs.sort(key=lambda job: (-(job[0] / "orders.txt").stat().st_size, job[0].name))  # the longest first
     results = []
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as processes:
@@ -59,12 +67,28 @@ def main() -> None:
     print(json.dumps({"instances": len(folders), **planner, "cores": cores, "greedy": baseline}))
 
 
-def _play(folder: Path, planner: str, out: Path | None) -> _Result:
+def _instances(data: Path) -> list[Path]:
+    """Every folder under `data` that holds an instance, each read once to tell at once what is wrong with it."""
+    if not data.is_dir():
+        raise BadInstance(f"{data} is not a folder; give the folder of instances")
+    folders = sorted({path.parent for name in FILES for path in data.rglob(name)}, key=lambda path: path.name)
+    if not folders:
+        raise BadInstance(f"{data} holds no instance: a folder with {', '.join(FILES)}")
+    for one, other in pairwise(folders):
+        if one.name == other.name:
+            raise BadInstance(f"{one} and {other} have the same name")
+    for folder in folders:
+        mdrp.read(folder)
+        mdrp_day.read_pay(folder)
+    return folders
+
+
+def _play(folder: Path, planner: str, out: Path | None, seed: int, sealed: bool) -> _Result:  # noqa: FBT001 - mapped
     instance, pay = mdrp.read(folder), mdrp_day.read_pay(folder)
-    played = mdrp_day.play(instance, pay, PLANNERS[planner])
+    played = mdrp_day.play(instance, pay, PLANNERS[planner], seed=seed, sealed=sealed)
     if out is not None and planner == "planner":
         write(instance, played, out / instance.name)
-    found = mdrp_check.violations(instance, played)
+    found = mdrp_check.violations(instance, played, sealed=sealed)
     seconds = played.decision_seconds
     return _Result(instance.name, planner, measure(instance, pay, played), found, played.decisions, seconds)
 

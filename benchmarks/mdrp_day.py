@@ -1,15 +1,20 @@
-"""Plays one real day through a planner, minute by minute; a planner hears of an order once it is placed."""
+"""Plays one real day through a planner, minute by minute; a planner hears of an order once it is placed.
+
+A courier who has left for a restaurant goes there with what they left for. Other orders of that restaurant, placed
+before they arrive, may still be given to them, unless the day is played sealed.
+"""
 
 import time
 from dataclasses import dataclass, field
 from math import ceil, hypot
 from pathlib import Path
 
-from planning.problem import Driver, Order, Plan, Planner, Problem, Route, leave_by_min
-from simulation.mdrp import Instance
+from planning.problem import Bundle, Driver, Order, Plan, Planner, Problem, Route, leave_by_min
+from simulation.mdrp import BadInstance, Instance
 
 FREE_WITHIN_MIN, STARTS_WITHIN_MIN = 60, 20
 DEMAND_DECAY = 0.995
+SEEDS_APART = 100_000
 
 
 @dataclass(frozen=True)
@@ -32,14 +37,20 @@ class Move:
 
 @dataclass(frozen=True)
 class Trip:
-    """One bundle: assigned, picked up and dropped off in this order."""
+    """One bundle: picked up and dropped off in this order."""
 
     courier: str
-    assigned_min: float
     departure_min: float
     pickup_min: float
     orders: tuple[str, ...]
+    decided_min: tuple[float, ...]
+    """When each order was given to the courier."""
     dropoffs_min: tuple[float, ...]
+
+    @property
+    def assigned_min(self) -> float:
+        """When the bundle became what it is."""
+        return max(self.decided_min)
 
 
 @dataclass
@@ -52,6 +63,10 @@ class Played:
     decision_seconds: float = 0.0
 
 
+class BrokenPlan(Exception):  # noqa: N818 - names what is wrong
+    """A planner asks for what cannot be."""
+
+
 @dataclass
 class _Courier:
     """Where a courier is, or will be at `free_min`."""
@@ -61,30 +76,39 @@ class _Courier:
     place: int
     place_name: str
     free_min: float
+    on_min: float
     off_min: float
     guarantee: float
     heading: bool = False
     departure_min: float = 0.0
     locked: tuple[Order, ...] = ()
-    assigned_min: float = 0.0
+    decided_min: dict[int, float] = field(default_factory=dict)
     delivered: int = 0
 
 
 def read_pay(folder: Path) -> Pay:
-    """Pay per order and guaranteed pay per hour of an instance."""
-    header, row, *_ = (folder / "instance_parameters.txt").read_text(encoding="utf-8").splitlines()
-    fields = dict(zip(header.split("\t"), row.split("\t"), strict=True))
-    return Pay(float(fields["pay per order"]), float(fields["guaranteed pay per hour"]))
+    """Pay per order and guaranteed pay per hour of an instance. Raises BadInstance."""
+    path = folder / "instance_parameters.txt"
+    try:
+        header, row, *_ = path.read_text(encoding="utf-8").splitlines()
+        fields = dict(zip(header.split("\t"), row.split("\t"), strict=True))
+        pay = Pay(float(fields["pay per order"]), float(fields["guaranteed pay per hour"]))
+    except OSError as error:
+        raise BadInstance(f"{path} cannot be read: {error.strerror}") from None
+    except (KeyError, ValueError):
+        raise BadInstance(f"{path} must tell pay per order and guaranteed pay per hour, as numbers") from None
+    return pay
 
 
-def play(instance: Instance, pay: Pay, planner: Planner) -> Played:
-    """Play the whole day."""
-    return _Day(instance, pay, planner).run()
+def play(instance: Instance, pay: Pay, planner: Planner, *, seed: int = 0, sealed: bool = False) -> Played:
+    """Play the whole day. Raises BrokenPlan."""
+    return _Day(instance, pay, planner, seed, sealed=sealed).run()
 
 
 class _Day:
-    def __init__(self, instance: Instance, pay: Pay, planner: Planner) -> None:
+    def __init__(self, instance: Instance, pay: Pay, planner: Planner, seed: int, *, sealed: bool) -> None:
         self._instance, self._pay, self._planner = instance, pay, planner
+        self._seed, self._sealed = seed * SEEDS_APART, sealed
         self._pickup, self._dropoff = instance.pickup_minutes / 2, instance.dropoff_minutes / 2
         self._restaurants = {name: number for number, name in enumerate(instance.restaurants)}
         first_order = len(self._restaurants)
@@ -97,7 +121,16 @@ class _Day:
         speed = instance.metres_per_minute
         self._travel = [[ceil(hypot(a.x_m - b.x_m, a.y_m - b.y_m) / speed) for b in points] for a in points]
         self._couriers = [
-            _Courier(n, c.name, first_courier + n, "0", c.on_min, c.off_min, pay.an_hour * (c.off_min - c.on_min) / 60)
+            _Courier(
+                n,
+                c.name,
+                first_courier + n,
+                "0",
+                c.on_min,
+                c.on_min,
+                c.off_min,
+                pay.an_hour * (c.off_min - c.on_min) / 60,
+            )
             for n, c in enumerate(instance.couriers)
         ]
         self._coming = [
@@ -142,8 +175,10 @@ class _Day:
                 at, time_min, origin = order.place, dropoffs[-1] + self._dropoff, self._names[order.id]
                 del self._open[order.id]
             names = tuple(self._names[order.id] for order in bundle)
-            times = courier.assigned_min, courier.departure_min, pickup
-            self._played.trips.append(Trip(courier.name, *times, names, tuple(dropoffs)))
+            decided = tuple(courier.decided_min[order.id] for order in bundle)
+            self._played.trips.append(
+                Trip(courier.name, courier.departure_min, pickup, names, decided, tuple(dropoffs))
+            )
             courier.place, courier.place_name, courier.free_min = at, origin, time_min
             courier.heading, courier.locked = False, ()
             courier.delivered += len(bundle)
@@ -154,9 +189,10 @@ class _Day:
             return
         problem = self._problem(now)
         started = time.perf_counter()
-        self._plan = self._planner(problem, self._plan, now)
+        self._plan = self._planner(problem, self._plan, self._seed + now)
         self._played.decision_seconds += time.perf_counter() - started
         self._played.decisions += 1
+        self._refuse_broken(problem)
         for driver in problem.drivers:
             self._follow(problem, driver, self._plan.get(driver.id, ()))
 
@@ -164,17 +200,33 @@ class _Day:
         """Leave when it is time; whoever is under way may be given more at the same restaurant."""
         courier, now = self._couriers[driver.id], problem.now_min
         if driver.heading:
-            if len(route[0]) > len(courier.locked):
-                courier.assigned_min = now
-            courier.locked = route[0]
+            self._give(courier, route[0], now)
         elif route and driver.free_min <= now and leave_by_min(problem, driver, route[0]) <= now:
             bundle = route[0]
             name = self._restaurant_names[bundle[0].restaurant]
             self._played.moves.append(Move(courier.name, now, courier.place_name, name))
             courier.free_min = now + self._travel[courier.place][bundle[0].restaurant]
             courier.place, courier.place_name = bundle[0].restaurant, name
-            courier.heading, courier.locked = True, bundle
-            courier.assigned_min = courier.departure_min = now
+            courier.heading, courier.departure_min, courier.decided_min = True, now, {}
+            self._give(courier, bundle, now)
+
+    def _give(self, courier: _Courier, bundle: Bundle, now: float) -> None:
+        courier.locked = bundle
+        for order in bundle:
+            courier.decided_min.setdefault(order.id, now)
+
+    def _refuse_broken(self, problem: Problem) -> None:
+        planned = [order.id for route in self._plan.values() for bundle in route for order in bundle]
+        if len(planned) != len(set(planned)):
+            raise BrokenPlan("an order is planned twice")
+        if not self._open.keys() >= set(planned):
+            raise BrokenPlan("an order is planned that is not open")
+        for driver in problem.drivers:
+            first = {order.id for bundle in self._plan.get(driver.id, ())[:1] for order in bundle}
+            if not driver.locked <= first:
+                raise BrokenPlan("an order is taken from a courier who is under way for it")
+            if driver.heading and self._sealed and first != driver.locked:
+                raise BrokenPlan("a courier under way is given more")
 
     def _problem(self, now: int) -> Problem:
         drivers = []
@@ -191,7 +243,9 @@ class _Day:
                     off_min=courier.off_min,
                     locked=frozenset(order.id for order in courier.locked),
                     heading=courier.heading,
+                    sealed=courier.heading and self._sealed,
                     paid_share=courier.delivered * self._pay.an_order / max(courier.guarantee, 1e-9),
+                    shift_share=max(0.0, now - courier.on_min) / max(courier.off_min - courier.on_min, 1e-9),
                 )
             )
         return Problem(
