@@ -37,8 +37,8 @@ class Planning(msgspec.Struct, frozen=True, kw_only=True):
     """Business time from one plan to the next; on a fast clock at least a quarter of a real second."""
     from_load: float = 0.4
     """Orders that wait for their pick-up, per driver on shift, from which on plans are made; until half of it."""
-    limit_seconds: float = 0.5
-    """Machine time to search for a better plan; what was found by then is done."""
+    limit_seconds: float = 2.0
+    """Machine time to search for a better plan, at most half of a window; what was found by then is done."""
     lead_seconds: float = 45.0
     """How long before the driver has to leave the offer goes out: time to answer, and for another to be asked."""
     most_orders: int = 150

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple, cast
 from uuid import UUID
 
@@ -35,6 +36,8 @@ MOST_IN_PLAY = 20_000
 CALM_BELOW = 0.5
 """Of the load from which on plans are made."""
 LEAST_PUBLISHED_SECONDS = 2.0
+LEAST_LIMIT_SECONDS = 0.1
+"""Machine time that a search has on a clock so fast that half a window is less."""
 UNCLEAR = timedelta(seconds=30)
 """Business time after which a search that the read model knows nothing of is done without it."""
 AFTER_AN_OFFER = frozenset(
@@ -142,9 +145,16 @@ class Planner:
         found: list[Step] = []
         started_at = clock.machine_now()
         parts = districts(searching, on_duty, most_orders=self._planning.most_orders)
-        for part in parts:
+        window = timedelta(seconds=self._planning.every_seconds)
+        half_seconds = clock.machine_seconds_until(now + window) / 2
+        limit_seconds = min(self._planning.limit_seconds, max(LEAST_LIMIT_SECONDS, half_seconds))
+        late = False
+        for number, part in enumerate(parts, start=1):
+            # What one district leaves of its share is the next one's.
+            until = started_at + timedelta(seconds=limit_seconds * number / len(parts))
             todo = problem(self._region, now, part.searching, part.on_duty, refused)
-            plan = search.plan(todo, followed(previous, todo), self._plans)
+            plan = search.plan(todo, followed(previous, todo), self._plans, expired=partial(self._past, until))
+            late |= self._past(until)
             found += steps(todo, plan, self._planning.lead_seconds / 60.0)
             self._plan |= plan
         log.info(
@@ -153,9 +163,13 @@ class Planner:
             orders=len(searching),
             drivers=len(on_duty),
             districts=len(parts),
+            late=late,
             seconds=round((clock.machine_now() - started_at).total_seconds(), 3),
         )
         return found
+
+    def _past(self, moment: datetime) -> bool:
+        return self._tiffin.clock.machine_now() >= moment
 
     def _carry_out(
         self,

@@ -134,6 +134,15 @@ def test_who_declined_is_not_foreseen_again(place: Town) -> None:
         assert place.offered(order_id, unlike=near)[1] == far
 
 
+def test_a_search_that_is_late_leaves_it_to_greed(settings: Settings, tmp_path: Path) -> None:
+    hopeless = replace(PATIENT, planning=Planning(every_seconds=0.3, from_load=0.5, limit_seconds=0.0))
+    with town(settings, hopeless, tmp_path) as place, place.process("follower"), planner(place):
+        driver_id = place.driver(metres_away=300.0)
+        order_id = place.confirm()
+        assert place.offered(order_id)[1] == driver_id, "at once: nobody plans when to ask"
+        assert '"late":true' in (place.folder / "planner.log").read_text()
+
+
 def test_with_nobody_near_the_round_ends_as_without_a_plan(place: Town) -> None:
     place.driver(metres_away=20_000.0)
     with place.processes("follower", "worker"), planner(place):
