@@ -366,6 +366,29 @@ REGION_MAP = {
     ],
     "truncated": False,
 }
+REGION_HISTORY = {
+    "region": "porto",
+    "timezone": "Europe/Lisbon",
+    "lat": 41.1496,
+    "lon": -8.611,
+    "since": MORNING,
+    "step_seconds": 10,
+    "samples": 3,
+    "drivers": [[DRIVER, "-fb", [None, 51, 7], [None, -103, 12]]],
+    "orders": [
+        [
+            ORDER,
+            "Tasca do Bolhão",
+            41.1496,
+            -8.611,
+            41.1579,
+            -8.6291,
+            1741942800,
+            [[-80.0, "preparing", None, 1741942800], [12.5, "preparing", DRIVER, 1741943100]],
+        ]
+    ],
+    "truncated": False,
+}
 HEALTH = {
     "status": "ok",
     "checks": {"postgresql": {"ok": True, "milliseconds": 0.7, "detail": ""}},

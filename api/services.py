@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from api.draining import Drain
+from api.shared import Shared
 from application.accounts import Accounts
 from application.bootstrap import Tiffin
 from application.clocks import Clock
@@ -50,6 +51,7 @@ class Services:
         self.hub = hub
         self.pings = pings
         self.drain = Drain()
+        self.shared = Shared()
 
     async def in_thread[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what blocks on the process's bounded threads."""

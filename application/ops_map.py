@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 
 from application.bootstrap import Tiffin
 from application.positions import silent_before
+from domain.encryption import ERASED_POSITION
+from domain.geo import Position
 from domain.order.state import Status
 from domain.region import Region
 from projections import order_lists
@@ -102,6 +104,11 @@ def region_map(tiffin: Tiffin, connection: Connection, region: Region) -> Region
     )
 
 
+def dropoff_shown(order: OrderOnMap) -> Position:
+    """Where the order goes; where its customer was forgotten, the restaurant: nobody lives at 0° N 0° E."""
+    return order.restaurant_position if order.dropoff_position == ERASED_POSITION else order.dropoff_position
+
+
 def _drivers(
     tiffin: Tiffin, region: Region, now: datetime, machine_now: datetime
 ) -> tuple[list[DriverOnMap], int, bool]:
@@ -165,14 +172,15 @@ def _suspended(valkey: redis.Redis, keys: RegionKeys, rows: Mapping[bytes, bytes
 
 def _shown(order: OrderOnMap, now: datetime) -> OrderShown:
     """An order not delivered is at least as late as it is now."""
+    dropoff = dropoff_shown(order)
     done = order.delivered_at or max(now, order.eta_at)
     return OrderShown(
         order_id=order.order_id,
         status=order.status,
         restaurant_lat=round(order.restaurant_position.lat, DECIMALS),
         restaurant_lon=round(order.restaurant_position.lon, DECIMALS),
-        dropoff_lat=round(order.dropoff_position.lat, DECIMALS),
-        dropoff_lon=round(order.dropoff_position.lon, DECIMALS),
+        dropoff_lat=round(dropoff.lat, DECIMALS),
+        dropoff_lon=round(dropoff.lon, DECIMALS),
         driver_id=order.driver_id,
         promised_at=int(order.promised_at.timestamp()),
         eta_at=int(order.eta_at.timestamp()),

@@ -4,9 +4,9 @@ It is primary, not derived: what is dropped is gone. Positions tell about people
 settings say, and deleted when a driver is forgotten.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -38,6 +38,31 @@ def track(engine: Engine, driver_id: UUID, since: datetime, until: datetime, lim
     with engine.connect() as connection:
         rows = connection.execute(_TRACK, {"id": driver_id, "since": since, "until": until, "limit": limit})
         return [Fix(Position(row.lat, row.lon), row.at.astimezone(UTC)) for row in rows]
+
+
+class Sample(NamedTuple):
+    """The latest a driver was heard from by one of the moments asked for, unless it was known at the one before."""
+
+    driver: int
+    """Its place among the drivers asked for, from 0; `number` the same of the moment."""
+    number: int
+    at_seconds: float
+    """After the first moment."""
+    lat: float
+    lon: float
+
+
+def samples(
+    engine: Engine, drivers: Sequence[UUID], since: datetime, *, step_seconds: int, count: int, back: timedelta
+) -> list[Sample]:
+    """Where drivers were at `count` moments from `since` on; the first looks `back`, the others as far as the last.
+
+    One look into an index for each driver and moment, however often drivers were heard from. Blocks.
+    """
+    values = {"ids": list(drivers), "since": since, "step": step_seconds, "last": count - 1, "earliest": since - back}
+    latest = since + timedelta(seconds=step_seconds * (count - 1))
+    with engine.connect() as connection:
+        return [Sample(*row) for row in connection.execute(_SAMPLES, values | {"latest": latest})]
 
 
 def erase(connection: Connection, driver_id: UUID) -> int:
@@ -101,6 +126,19 @@ def _partitions(connection: psycopg.Connection[Any]) -> list[str]:
 _TRACK = text("""
     SELECT DISTINCT at, lat, lon FROM driver_positions
     WHERE driver_id = :id AND at BETWEEN :since AND :until ORDER BY at LIMIT :limit
+""")
+_SAMPLES = text("""
+    SELECT d.number - 1, s.number, extract(epoch FROM p.at - CAST(:since AS timestamptz))::float8, p.lat, p.lon
+    FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS d (id, number)
+    CROSS JOIN generate_series(0, CAST(:last AS integer)) AS s (number)
+    CROSS JOIN LATERAL (
+        SELECT at, lat, lon FROM driver_positions
+        WHERE driver_id = d.id AND at > :earliest AND at <= :latest
+            AND at <= :since + make_interval(secs => :step * s.number)
+            AND (s.number = 0 OR at > :since + make_interval(secs => :step * (s.number - 1)))
+        ORDER BY at DESC LIMIT 1
+    ) AS p
+    ORDER BY 1, 2
 """)
 _MAKE = sql.SQL("CREATE TABLE {name} (LIKE driver_positions INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
 _ATTACH = sql.SQL("ALTER TABLE driver_positions ATTACH PARTITION {name} FOR VALUES FROM ({since}) TO ({until})")

@@ -3,13 +3,14 @@
 From which address is in the log only: read models hold as little as they can of what would have to be erased.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Column,
     Connection,
@@ -21,6 +22,8 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    any_,
+    literal,
     select,
     text,
 )
@@ -93,6 +96,36 @@ def steps(c: Connection, order_id: UUID, *, after_version: int = 0) -> list[Step
     query = select(STEPS).where(STEPS.c.order_id == order_id).order_by(STEPS.c.version)
     told = _told(c.execute(query).mappings())
     return [step for step in told if step.version > after_version]
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of an order as far as a map shows it; `driver_id` and `eta_at` where the step's event has them."""
+
+    order_id: UUID
+    occurred_at: datetime
+    topic: str
+    driver_id: UUID | None
+    eta_at: datetime | None
+
+
+def moves(
+    c: Connection, order_ids: Collection[UUID], topics: Collection[str], until: datetime, *, limit: int
+) -> list[Move]:
+    """Tell the steps of some topics that these orders took before a moment, order by order, each in order."""
+    query = (
+        select(
+            *(STEPS.c[name] for name in ("order_id", "occurred_at", "topic")),
+            *(STEPS.c.data[name].astext.label(name) for name in ("driver_id", "eta_at")),
+        )
+        .where(
+            STEPS.c.order_id == any_(literal(list(order_ids), ARRAY(Uuid))),
+            STEPS.c.topic.in_(topics),
+            STEPS.c.occurred_at < until,
+        )
+        .order_by(STEPS.c.order_id, STEPS.c.version)
+        .limit(limit)
+    )
+    return [shown(Move, row) for row in c.execute(query).mappings()]
 
 
 def apply(connection: Connection, batch: Sequence[Logged]) -> None:

@@ -14,6 +14,7 @@ from projections import (
     order_lists,
     order_timeline,
     order_totals,
+    region_history,
     restaurant_cache,
     restaurants,
 )
@@ -28,6 +29,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     order_totals.PROJECTION,
     restaurants.PROJECTION,
     driver_board.PROJECTION,
+    region_history.PROJECTION,
     inbox.PROJECTION,
 )
 

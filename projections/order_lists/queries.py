@@ -4,7 +4,20 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal_column, or_, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Uuid,
+    any_,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
 from domain.order.state import DispatchStatus, Status
 from projections.order_lists.results import Earnings, OfferView, OrderInPlay, OrderOnMap, OrderSummary, StatusCount
@@ -81,11 +94,7 @@ def search(
 def open_in_region(c: Connection, region: str, *, limit: int) -> list[OrderOnMap]:
     """A region's open orders, the oldest first: when there are more, those that wait longest are told."""
     query = (
-        select(
-            *(ORDERS.c[name] for name in OrderOnMap.__struct_fields__ if name in ORDERS.c),
-            ORDERS.c.dropoff["position"].label("dropoff_position"),
-        )
-        .where(ORDERS.c.open, ORDERS.c.region == region)
+        _ON_MAP.where(ORDERS.c.open, ORDERS.c.region == region)
         .order_by(ORDERS.c.placed_at, ORDERS.c.order_id)
         .limit(limit)
     )
@@ -106,6 +115,13 @@ def in_play(c: Connection, region: str, *, limit: int) -> list[OrderInPlay]:
         .limit(limit)
     )
     return [shown(OrderInPlay, row) for row in c.execute(query).mappings()]
+
+
+def on_map(c: Connection, order_ids: Collection[UUID]) -> list[OrderOnMap]:
+    """These orders as they are now, the oldest first; an unknown one is left out."""
+    wanted = any_(literal(list(order_ids), ARRAY(Uuid)))
+    query = _ON_MAP.where(ORDERS.c.order_id == wanted).order_by(ORDERS.c.placed_at, ORDERS.c.order_id)
+    return [shown(OrderOnMap, row) for row in c.execute(query).mappings()]
 
 
 def offers_for(c: Connection, driver_id: UUID, *, now: datetime | None = None) -> list[OfferView]:
@@ -187,3 +203,9 @@ def _mentions(text: str) -> ColumnElement[bool]:
         words = "".join(char if char.isalnum() else " " for char in text).split()
         query = " & ".join(f"{word}:*" for word in words)
         return WORDS.op("@@")(func.to_tsquery(literal_column("'simple'"), query))
+
+
+_ON_MAP = select(
+    *(ORDERS.c[name] for name in OrderOnMap.__struct_fields__ if name in ORDERS.c),
+    ORDERS.c.dropoff["position"].label("dropoff_position"),
+)
