@@ -97,7 +97,7 @@ def slice_of(clock: Clock, moment: datetime) -> datetime:
     """When the slice that has a moment began. Raises InvalidInput beyond the last hour, and for what is yet to come."""
     now = clock.now()
     began = datetime.fromtimestamp(moment.timestamp() // SLICE.seconds * SLICE.seconds, UTC)
-    if not now - BACK - SLICE <= began <= now:
+    if not now - BACK - 2 * SLICE <= began <= now:
         raise InvalidInput("since", f"The map goes back {BACK.seconds // 60} minutes; it is {now.isoformat()}.")
     return began
 

@@ -13,8 +13,12 @@ ORDERS = {
     "preparing": "Preparing",
     "ready_for_pickup": "Ready",
     "picked_up": "On the way",
-    "delivered": "Delivered",
 }
+
+
+SPEEDS, USUAL = (1, 10, 30, 60, 120), 60
+"""Of a replay: an hour in a minute."""
+TICKS = ("1 h ago", "45 min", "30 min", "15 min", "now")
 
 
 def page(regions: Iterable[Region]) -> str:
@@ -45,7 +49,7 @@ def _map(choices: Markup) -> Markup:
     bar = element(
         "header",
         element("label", element("span", "Region", class_="unseen"), element("select", choices, id="region")),
-        element("span", "", id="live", role="status"),
+        element("span", "", id="live", role="timer"),
         element("span", class_="gap"),
         element("button", "+", id="in", type="button", aria_label="Zoom in"),
         element("button", "−", id="out", type="button", aria_label="Zoom out"),
@@ -61,11 +65,44 @@ def _map(choices: Markup) -> Markup:
             "Square: restaurant. Ring: drop-off. Press an entry to hide it.",
             class_="quiet hint",
         ),
+        element("p", id="how", class_="quiet hint"),
         id="legend",
+    )
+    moment = element(
+        "input",
+        id="moment",
+        type="range",
+        min="-3600",
+        max="0",
+        step="10",
+        value="0",
+        aria_label="Moment of the last hour",
+        aria_valuetext="Live",
+    )
+    time = element(
+        "div",
+        element("button", "Play", id="play", type="button"),
+        element(
+            "div", moment, element("div", *(element("span", tick) for tick in TICKS), class_="ticks"), class_="line"
+        ),
+        element("label", element("span", "Speed", class_="unseen"), element("select", _speeds(), id="speed")),
+        element("button", "Live", id="now", type="button", disabled="disabled", title="L"),
+        id="time",
     )
     told = element("aside", id="told", hidden="hidden", aria_live="polite")
     canvas = element("canvas", id="map", tabindex="0", role="img", aria_label="Drivers and open orders on a map")
-    return element("main", canvas, bar, legend, told, id="watch", hidden="hidden")
+    note = element("p", id="note", role="status")
+    foot = element("div", time, legend, id="foot")
+    return element("main", canvas, bar, note, foot, told, id="watch", hidden="hidden")
+
+
+def _speeds() -> Markup:
+    return joined(
+        *(
+            element("option", f"{speed}×", value=str(speed), selected="selected" if speed == USUAL else None)
+            for speed in SPEEDS
+        )
+    )
 
 
 def _group(title: str, kind: str, entries: dict[str, str]) -> Markup:

@@ -64,6 +64,13 @@ class Tab:
         for kind in ("mousePressed", "mouseReleased"):
             self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
+    def key(self, name: str) -> None:
+        """Press a key; a printed character is its own name."""
+        code = {"ArrowLeft": 37, " ": 32}.get(name, 0)
+        text = {"text": name} if len(name) == 1 else {}
+        self.ask("Input.dispatchKeyEvent", type="keyDown", key=name, windowsVirtualKeyCode=code, **text)
+        self.ask("Input.dispatchKeyEvent", type="keyUp", key=name, windowsVirtualKeyCode=code)
+
     def _next(self) -> dict[str, Any]:
         ends = monotonic() + SECONDS
         while b"\0" not in self.rest:

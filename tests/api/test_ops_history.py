@@ -20,7 +20,7 @@ from tests.api.test_loop import ping, react
 from tests.waiting import eventually
 
 PATH = "/v1/ops/map/history"
-LATER = {"lat": HERE["lat"] - 0.001, "lon": HERE["lon"] + 0.002}
+LATER = {"lat": 41.1569, "lon": -8.6271}
 
 
 def hour(staff: Person, since: datetime = NOON) -> Any:

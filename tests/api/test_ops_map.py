@@ -1,37 +1,31 @@
 """The map of a region: who may see it, what it tells, and the page that draws it in a real browser."""
 
-import random
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import psycopg
+import pytest
 from litestar.testing import TestClient
 from msgspec.structs import replace
 
 from api.app import Api
 from api.pages.map import page
 from api.pages.style import MAP_POLICY
-from application.bootstrap import connect_valkey
-from application.ids import new_id
-from application.positions import Ping, Positions
 from application.settings import Settings
 from application.staff import appoint
-from domain.geo import Position
 from domain.region import PORTO
-from projections.valkey import functions
-from projections.valkey.facts import DriverFacts
 from tests.api.conftest import HandClock, appointed, running_projector
-from tests.api.driven import driven
+from tests.api.crowd import DRIFT, crowd
+from tests.api.driven import Tab, driven
 from tests.api.people import City, Person, basket
 from tests.api.serving import served
 from tests.api.test_loop import ping
 from tests.waiting import eventually
 
 DRIVERS, ORDERS = 300, 160
-STATUSES = ("placed", "confirmed", "preparing", "ready_for_pickup", "picked_up")
 
 
 def test_only_support_and_admins_see_it(city: City, settings: Settings, client: TestClient[Api], staff: Person) -> None:
@@ -91,53 +85,18 @@ def test_a_regions_name_is_text() -> None:
     assert made.count("<script>") == 1
 
 
-def crowd(settings: Settings, drivers: int, orders: int) -> None:
-    """Put drivers into Valkey as the projection does, and open orders into their table."""
-    chance, now = random.Random(11), datetime.now(UTC)  # noqa: S311 - no secret
-
-    def somewhere(spread: float = 0.016) -> Position:
-        return Position(
-            lat=PORTO.center.lat + chance.gauss(0, spread), lon=PORTO.center.lon + chance.gauss(0, spread * 1.6)
-        )
-
-    ids = [new_id() for _ in range(drivers)]
-    busy = [driver_id for number, driver_id in enumerate(ids) if number % 2]
-    with connect_valkey(settings.valkey) as valkey:
-        positions = Positions(valkey, prefix=settings.world.prefix, regions={PORTO.id: PORTO})
-        keys = positions.keys[PORTO.id]
-        functions.call(valkey, "begin", keys.written, "1")
-        for number, driver_id in enumerate(ids):
-            facts = DriverFacts(on_shift=True, capacity=2, load=number % 2, suspended=number % 23 == 0)
-            row = (str(driver_id), facts.flag, f"{facts.load:02d}02", msgspec.json.encode(facts))
-            functions.call(valkey, "follow", keys.written, "1", 0, "1", 0, 1, *row)
-        quiet = timedelta(minutes=5)
-        for late in (True, False):
-            at = now - quiet if late else now + timedelta(minutes=4)
-            pings = [Ping(one, somewhere(), at) for number, one in enumerate(ids) if (number % 17 == 0) is late]
-            positions.record(PORTO.id, pings, now=at, machine_now=at)
-    kitchens = [(new_id(), f"Tasca {number}", somewhere(0.011)) for number in range(40)]
-    insert = """INSERT INTO order_lists.orders VALUES (%(id)s, 1, %(status)s, 'idle', true, 'porto', %(id)s,
-        'Carla Silva', %(kitchen)s, %(name)s, %(at)s::jsonb, %(driver)s, NULL, '[]', %(dropoff)s::jsonb, 1, 'EUR', 0, 0,
-        0, 600, %(placed)s, %(promised)s, %(promised)s, NULL, NULL, NULL, NULL)"""
-    with psycopg.connect(settings.database.url) as connection:
-        for number in range(orders):
-            kitchen, name, place = kitchens[number % len(kitchens)]
-            dropoff = {"position": somewhere(), "address": "Rua", "instructions": ""}
-            values = {
-                "id": new_id(), "kitchen": kitchen, "name": name, "at": msgspec.json.encode(place).decode(),
-                "status": STATUSES[number % len(STATUSES)], "dropoff": msgspec.json.encode(dropoff).decode(),
-                "driver": busy[number % len(busy)] if number % len(STATUSES) > 1 else None, "placed": now,
-                "promised": now + timedelta(minutes=30 if number % 9 else -6),
-            }  # fmt: skip
-            connection.execute(insert, values)
+LIVE = "$('live').textContent.startsWith('Live ')"
+FRAMES = "new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
 
 
-def test_a_browser_draws_it_live(settings: Settings, tmp_path: Path) -> None:
+@pytest.fixture
+def tab(settings: Settings, tmp_path: Path) -> Iterator[Tab]:
+    """A browser in which support is logged in and sees the map of a crowd; it is asked at the end what it minded."""
     appoint(settings.database.url, role="support", email="s@example.com", name="Sofia", password="long enough")
     with driven(tmp_path) as tab:
         with running_projector(settings), psycopg.connect(settings.database.url, autocommit=True) as connection:
-            there = "SELECT to_regclass('order_lists.orders')"
-            eventually(lambda: connection.execute(there).fetchone() != (None,), what="the table of orders")
+            there = "SELECT to_regclass('order_lists.orders'), to_regclass('region_history.spans')"
+            eventually(lambda: None not in (connection.execute(there).fetchone() or (None,)), what="the tables")
         crowd(settings, DRIVERS, ORDERS)
         with served(settings) as api:
             tab.look(1280, 800, "light")
@@ -145,26 +104,89 @@ def test_a_browser_draws_it_live(settings: Settings, tmp_path: Path) -> None:
             tab.until("document.readyState === 'complete' && Boolean(document.getElementById('log-in'))")
             tab.shoot(tmp_path / "log-in.png")
             tab.run("email.value = 's@example.com'; password.value = 'long enough'; document.forms[0].requestSubmit()")
-            drawn = tab.until("map.dataset.drawn")
-            assert drawn == f"{DRIVERS} {ORDERS}"
-            shots = set()
-            for width, height in ((375, 720), (1280, 800)):
-                for scheme in ("light", "dark"):
-                    tab.look(width, height, scheme)
-                    tab.run(
-                        "$('fit').click(); new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
-                    )
-                    assert tab.run("document.documentElement.scrollWidth - innerWidth") <= 0
-                    shots.add(tab.shoot(tmp_path / f"{width}-{scheme}.png"))
-            assert len(shots) == 4
-            place = tab.run(
-                "(() => { const o = data.orders.find((o) => o[9] > 0); return [across(o[5]), down(o[4])]; })()"
-            )
-            tab.click(*place)
-            tab.until("!$('told').hidden")
-            assert str(UUID(tab.run("chosen.id"))) == tab.run("chosen.id")
-            tab.shoot(tmp_path / "chosen.png")
-            assert int(tab.run("document.getElementById('driver-suspended').textContent")) > 0
-            assert int(tab.run("document.getElementById('driver-silent').textContent")) > 0
+            assert tab.until("map.dataset.drawn") == f"{DRIVERS} {ORDERS}"
+            yield tab
             assert tab.run("localStorage.length + sessionStorage.length + document.cookie.length") == 0
             assert [said for said in tab.said if "404" not in said] == []
+
+
+def shots(tab: Tab, folder: Path, name: str) -> None:
+    """Look at it on three screens, light and dark: nothing is wider than the screen, no control lies upon another."""
+    seen = set()
+    for width, height in ((375, 720), (768, 1024), (1280, 800)):
+        for scheme in ("light", "dark"):
+            tab.look(width, height, scheme)
+            tab.run(f"$('fit').click(); {FRAMES}")
+            assert tab.run("document.documentElement.scrollWidth - innerWidth") <= 0
+            assert tab.run(MEETING) == [], (name, width)
+            seen.add(tab.shoot(folder / f"{name}-{width}-{scheme}.png"))
+    assert len(seen) == 6
+
+
+MEETING = """(() => {
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  const outside = (a) => a.left < 0 || a.top < 0 || a.right > innerWidth || a.bottom > innerHeight;
+  const boxes = [...document.querySelectorAll("#watch :is(button, select, input, #live, #note, .hint)")]
+    .filter((one) => one.getClientRects().length)
+    .map((one) => [one.id || one.textContent, one.getBoundingClientRect()]);
+  const after = (i, a) => boxes.slice(i + 1).filter(([, b]) => meet(a, b));
+  const pairs = boxes.flatMap(([name, a], i) => after(i, a).map(([other]) => [name, other]));
+  return [...pairs, ...boxes.filter(([, a]) => outside(a)).map(([name]) => name)];
+})()"""
+
+
+def test_a_browser_draws_it_live(tab: Tab, tmp_path: Path) -> None:
+    shots(tab, tmp_path, "live")
+    place = tab.run("(() => { const o = data.orders.find((o) => o[9] > 0); return [across(o[5]), down(o[4])]; })()")
+    tab.click(*place)
+    tab.until("!$('told').hidden")
+    assert str(UUID(tab.run("chosen.id"))) == tab.run("chosen.id")
+    tab.shoot(tmp_path / "chosen.png")
+    assert int(tab.run("document.getElementById('driver-suspended').textContent")) > 0
+    assert int(tab.run("document.getElementById('driver-silent').textContent")) > 0
+    assert tab.run("[document.body.dataset.time, $('now').disabled]") == ["live", True]
+
+
+def test_a_browser_replays_the_last_hour(tab: Tab, tmp_path: Path) -> None:
+    def seek(seconds_ago: int) -> None:
+        tab.run(f"$('moment').value = -{seconds_ago}; $('moment').dispatchEvent(new Event('input'))")
+        tab.until("$('live').textContent === 'At ' + time(replay.at) && !$('note').textContent.startsWith('Fetching')")
+        tab.run(FRAMES)
+
+    here = tab.run("Object.fromEntries(data.drivers.map((one) => [one[0], [one[1], one[3]]]))")
+    seek(600)
+    assert tab.run("document.body.dataset.time") == "past"
+    then = tab.run("Object.fromEntries(data.drivers.map((one) => [one[0], [one[1], one[3]]]))")
+    assert then.keys() == here.keys()
+    north = {round(10 * (here[one][0] - then[one][0]) / (60 * DRIFT)) for one in here}
+    assert north == {10}, "ten minutes ago each was sixty pings farther south"
+    assert Counter(state for _, state in then.values())["silent"] == 0, "all were heard from then"
+    assert {"silent", "suspended", "free", "busy"} == {state for _, state in here.values()}
+    orders = tab.run("data.orders.length")
+    assert 0 < orders < ORDERS, "some were not placed yet"
+    shots(tab, tmp_path, "replay")
+
+    seek(120)
+    assert tab.run("Number(document.getElementById('driver-silent').textContent)") > 0
+    seek(3000)
+    assert tab.run("$('note').textContent").startswith("No positions were kept of then")
+    assert tab.run("data.drivers.length") == 0
+    assert tab.run("$('drivers').textContent") == f"0, {DRIVERS} unplaced"
+    tab.shoot(tmp_path / "replay-nothing-kept.png")
+
+    tab.run("map.focus()")
+    tab.key(" ")
+    at = tab.until("replay.playing && replay.at")
+    tab.until(f"replay.at > {at} + 60")
+    assert tab.run("$('play').textContent") == "Pause"
+    tab.key(" ")
+    assert tab.run("replay.playing") is False
+    at = tab.run("replay.at")
+    tab.key(".")
+    assert tab.run("replay.at") - at == pytest.approx(10)
+    tab.run("$('moment').focus()")
+    tab.key("ArrowLeft")
+    assert tab.run("replay.at") - at == pytest.approx(0, abs=6)
+    tab.run("$('now').click()")
+    tab.until(LIVE)
+    assert tab.until(f"map.dataset.drawn === '{DRIVERS} {ORDERS}'")

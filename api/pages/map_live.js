@@ -1,0 +1,75 @@
+// The session: its token is in this variable and nowhere else.
+function call(path, options = {}) {
+  const headers = { ...(options.headers || {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  return fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
+}
+function leave(why = "") {
+  if (token) call("/v1/sessions/current", { method: "DELETE", keepalive: true }).catch(() => null);
+  token = data = chosen = null;
+  forget();
+  clearTimeout(timer);
+  $("watch").hidden = true;
+  document.body.dataset.time = "live";
+  status("", "");
+  buttons();
+  $("log-in").hidden = false;
+  $("refused").textContent = why;
+  tell();
+}
+async function enter(event) {
+  event.preventDefault();
+  $("refused").textContent = "";
+  try {
+    const body = JSON.stringify({ email: $("email").value, password: $("password").value });
+    const answer = await call("/v1/sessions", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+    const told = await answer.json();
+    if (!answer.ok) { $("refused").textContent = told.detail || told.title || "Not logged in."; return; }
+    token = told.token;
+  } catch { $("refused").textContent = "The server does not answer."; return; }
+  $("password").value = "";
+  $("log-in").hidden = true;
+  $("watch").hidden = false;
+  poll();
+}
+async function poll() {
+  clearTimeout(timer);
+  if (!token) return;
+  const mine = ++asked, region = $("region").value;
+  if (!document.hidden) {
+    try {
+      const answer = await call(`/v1/ops/map?region=${encodeURIComponent(region)}`);
+      if (mine !== asked || !token) return;
+      if (answer.status === 401) { leave("The session is over: log in again."); return; }
+      if (answer.status === 403) { leave("This page is for support and admins."); return; }
+      if (!answer.ok) throw new Error(`The server answered ${answer.status}`);
+      const told = await answer.json();
+      if (mine !== asked || !token) return;
+      tick(told.at);
+      if (!replay) { document.body.dataset.time = "live"; take(told); }
+    } catch (error) {
+      if (mine !== asked || !token) return;
+      if (!replay) status("stale", data ? "Not live: no answer" : String(error.message || error));
+    }
+  }
+  // In a replay only to know how late it is.
+  timer = setTimeout(poll, replay ? 10 * EVERY_MS : EVERY_MS);
+}
+function take(told) {
+  show(told);
+  status("", `Live ${time(Date.parse(told.at) / 1000)}`);
+  note(told.truncated ? "There is more than can be shown: not all drivers or orders are drawn." : "");
+  redraw();
+}
+let toldOn = 0;
+function show(told) {
+  const counts = {}, set = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
+  const add = (key) => { counts[key] = (counts[key] || 0) + 1; };
+  data = told;
+  for (const one of data.drivers) add(`driver-${one[3]}`);
+  for (const one of data.orders) { add(`order-${one[1]}`); if (one[9] > 0) add("order-late"); }
+  for (const key of document.querySelectorAll("#legend [data-key]")) set(key.dataset.key, String(counts[key.dataset.key] || 0));
+  set("drivers", data.drivers.length + (data.unplaced ? `, ${data.unplaced} unplaced` : ""));
+  set("orders", String(data.orders.length));
+  if (fitted !== data.region) { fitted = data.region; fit(); }
+  if (!replay || !replay.playing || performance.now() - toldOn > 250) { toldOn = performance.now(); tell(); }
+}
