@@ -22,8 +22,9 @@ function shownOrders() {
 
 function draw() {
   wanted = false;
+  const began = performance.now();
   if (replay) advance();
-  const began = performance.now(), ratio = devicePixelRatio || 1;
+  const ratio = devicePixelRatio || 1;
   const width = view.width = canvas.clientWidth, height = view.height = canvas.clientHeight;
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
     canvas.width = Math.round(width * ratio);
@@ -35,8 +36,11 @@ function draw() {
   if (!data) return;
   grid(width, height);
   const orders = shownOrders(), drivers = shownDrivers();
+  blank();
   drawOrders(orders);
-  drawDrivers(drivers, width, height);
+  drawDrivers(drivers);
+  drawLate(orders);
+  lay(width, height);
   mark();
   canvas.dataset.drawMs = (performance.now() - began).toFixed(2);
   canvas.dataset.drawn = `${drivers.length} ${orders.length}`;
@@ -66,8 +70,7 @@ function grid(width, height) {
 function drawOrders(orders) {
   const size = Math.min(5, 2.5 + view.scale * 20);
   for (const status of ORDERS) {
-    const these = orders.filter((one) => one[1] === status);
-    if (!these.length) continue;
+    const these = orders.filter((one) => one[1] === status), end = ring(size, colours[status], 1.8);
     pen.strokeStyle = pen.fillStyle = colours[status];
     pen.globalAlpha = 0.22;
     pen.lineWidth = 1;
@@ -75,45 +78,23 @@ function drawOrders(orders) {
     for (const one of these) { pen.moveTo(across(one[3]), down(one[2])); pen.lineTo(across(one[5]), down(one[4])); }
     pen.stroke();
     pen.globalAlpha = 1;
-    pen.lineWidth = 1.8;
-    for (const one of these) pen.fillRect(across(one[3]) - size, down(one[2]) - size, 2 * size, 2 * size);
-    pen.beginPath();
     for (const one of these) {
-      const x = across(one[5]), y = down(one[4]);
-      pen.moveTo(x + size, y);
-      pen.arc(x, y, size, 0, 7);
+      pen.fillRect(across(one[3]) - size, down(one[2]) - size, 2 * size, 2 * size);
+      stamp(end, across(one[5]), down(one[4]));
     }
-    pen.stroke();
   }
-  pen.strokeStyle = colours.late;
-  pen.lineWidth = 2;
-  pen.beginPath();
-  for (const one of orders) {
-    if (!(one[9] > 0)) continue;
-    const x = across(one[5]), y = down(one[4]);
-    pen.moveTo(x + size + 4, y);
-    pen.arc(x, y, size + 4, 0, 7);
-  }
-  pen.stroke();
+}
+function drawLate(orders) {
+  const late = ring(Math.min(5, 2.5 + view.scale * 20) + 4, colours.late, 2);
+  for (const one of orders) if (one[9] > 0) stamp(late, across(one[5]), down(one[4]));
 }
 
-function drawDrivers(drivers, width, height) {
-  const size = Math.min(6, 2.6 + view.scale * 25), ratio = devicePixelRatio || 1, half = Math.ceil(size + 1);
+function drawDrivers(drivers) {
+  // Where there are thousands each is smaller, so that a crowd still has a shape.
+  const size = Math.min(6, 2.6 + view.scale * 25) * Math.max(0.55, Math.min(1, Math.sqrt(2500 / (drivers.length + 1))));
   for (const state of DRIVERS) {
-    // One dot is drawn and then copied: ten thousand arcs would take longer than a frame.
-    const dot = document.createElement("canvas"), ink = dot.getContext("2d");
-    dot.width = dot.height = 2 * half * ratio;
-    ink.scale(ratio, ratio);
-    ink.fillStyle = colours[state];
-    ink.strokeStyle = colours.paper;
-    ink.arc(half, half, size, 0, 7);
-    ink.fill();
-    ink.stroke();
-    for (const one of drivers) {
-      if (one[3] !== state) continue;
-      const x = across(one[2]), y = down(one[1]);
-      if (x > -9 && y > -9 && x < width + 9 && y < height + 9) pen.drawImage(dot, x - half, y - half, 2 * half, 2 * half);
-    }
+    const one = dot(size, colours[state]);
+    for (const driver of drivers) if (driver[3] === state) stamp(one, across(driver[2]), down(driver[1]));
   }
 }
 

@@ -62,7 +62,8 @@ def _map(choices: Markup) -> Markup:
         _group("Orders", "order", ORDERS | {"late": "Late"}),
         element(
             "p",
-            "Square: restaurant. Ring: drop-off. Press an entry to hide it.",
+            "Square: restaurant. Ring: drop-off. Press an entry to hide it. "
+            "Keys: Space plays, comma and full stop step 10 s, L goes live.",
             class_="quiet hint",
         ),
         element("p", id="how", class_="quiet hint"),

@@ -131,12 +131,11 @@ function play() {
 }
 function live() {
   replay = null;
-  document.body.dataset.time = "live";
   $("moment").value = "0";
   $("moment").setAttribute("aria-valuetext", "Live");
   $("how").textContent = "";
   note("");
-  status("", data ? `Live ${time(now())}` : "");
+  if (token) status("past", "Going live…");
   buttons();
   poll();
 }

@@ -19,7 +19,7 @@ POLICY = (
 """The Content-Security-Policy of a page: this sheet and nothing else."""
 
 MAP_STYLE = files("api.pages").joinpath("map.css").read_text(encoding="utf-8")
-MAP_SCRIPTS = ("map", "map_told", "map_live", "map_replay", "map_hands")
+MAP_SCRIPTS = ("map", "map_dots", "map_told", "map_live", "map_replay", "map_hands")
 MAP_SCRIPT = "\n".join(files("api.pages").joinpath(f"{name}.js").read_text(encoding="utf-8") for name in MAP_SCRIPTS)
 MAP_POLICY = (
     "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
