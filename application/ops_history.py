@@ -5,7 +5,6 @@ positions. What a slice costs depends on how many drivers and orders there were,
 from.
 """
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -36,8 +35,6 @@ STEPS_SECONDS = (10, 15, 30, 60)
 MOST_FIXES = 100_000
 """Samples in one slice: the more drivers, the rarer they are."""
 MOST_MOVES = 100_000
-PARTS = 10**DECIMALS
-"""Of a degree: the unit of positions told."""
 
 ABSENT, UNPLACED, FREE, BUSY, SILENT, SUSPENDED = "-ufbsx"
 """Letters of a driver's states: off duty, on duty with no position known, and as in `DriverState`."""
@@ -119,7 +116,6 @@ def region_slice(tiffin: Tiffin, connection: Connection, region: Region, since: 
     fixes = tracks.samples(
         tiffin.reads, drivers, since, step_seconds=step_seconds, count=samples, back=timedelta(seconds=max(quiet, 300))
     )
-    of_driver = {number: list(found) for number, found in groupby(fixes, attrgetter("driver"))}
     moments = _Moments(since, step_seconds, samples, quiet)
     carrying = _carrying(moves)
     return RegionHistory(
@@ -130,10 +126,7 @@ def region_slice(tiffin: Tiffin, connection: Connection, region: Region, since: 
         since=since,
         step_seconds=step_seconds,
         samples=samples,
-        drivers=[
-            _driver(moments, region, key, by_driver[key], carrying[key], of_driver.get(number, ()))
-            for number, key in enumerate(drivers)
-        ],
+        drivers=[_driver(moments, region, key, by_driver[key], carrying[key], fixes.get(key)) for key in drivers],
         orders=list(_orders(orders, moves, since)),
         truncated=(
             len(duties) == 2 * MOST_DRIVERS
@@ -167,32 +160,27 @@ def _driver(
     driver_id: UUID,
     duties: Sequence[Duty],
     carrying: Sequence[tuple[datetime, datetime | None]],
-    fixes: Iterable[tracks.Sample],
+    fixes: tracks.Samples | None,
 ) -> DriverThen:
-    since = moments.since
-    spans = [((one.since - since).total_seconds(), _after(since, one.until), one) for one in duties]
-    begins = [span[0] for span in spans]
-    loads = [((start - since).total_seconds(), _after(since, end)) for start, end in carrying]
-    known = {fix.number: fix for fix in fixes}
+    spans = [(_after(moments.since, one.since), _after(moments.since, one.until), one) for one in duties]
+    loads = [(_after(moments.since, start), _after(moments.since, end)) for start, end in carrying]
+    known = {} if fixes is None else {number: fix for number, *fix in zip(*fixes, strict=True)}
     states: list[str] = []
     lats: list[int | None] = []
     lons: list[int | None] = []
-    last: tracks.Sample | None = None
-    lat, lon = 0, 0
+    lat, lon = round(region.center.lat * tracks.PARTS), round(region.center.lon * tracks.PARTS)
+    heard_at: float | None = None
     for number, at in enumerate(moments()):
-        last = known.get(number, last)
-        place = bisect_right(begins, at) - 1
-        duty = spans[place][2] if place >= 0 and at < spans[place][1] else None
+        moved: tuple[int | None, int | None] = (None, None) if heard_at is None else (0, 0)
+        if number in known:
+            heard_at, lat_now, lon_now = known[number]
+            moved = int(lat_now) - lat, int(lon_now) - lon
+            lat, lon = int(lat_now), int(lon_now)
+        lats.append(moved[0])
+        lons.append(moved[1])
+        duty = next((one for start, end, one in spans if start <= at < end), None)
         busy = any(start <= at < end for start, end in loads)
-        states.append(_letter(duty, None if last is None else at - last.at_seconds, moments.quiet_seconds, busy=busy))
-        if last is None:
-            lats.append(None)
-            lons.append(None)
-            continue
-        lat_now, lon_now = round((last.lat - region.center.lat) * PARTS), round((last.lon - region.center.lon) * PARTS)
-        lats.append(lat_now - lat)
-        lons.append(lon_now - lon)
-        lat, lon = lat_now, lon_now
+        states.append(_letter(duty, None if heard_at is None else at - heard_at, moments.quiet_seconds, busy=busy))
     return DriverThen(driver_id=driver_id, states="".join(states), lats=lats, lons=lons)
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import cast
+from typing import Annotated, cast
 from uuid import UUID
 
 import msgspec
 import redis
+from msgspec import Meta
 from sqlalchemy import Connection
 
 from application.bootstrap import Tiffin
@@ -19,7 +20,7 @@ from domain.region import Region
 from projections import order_lists
 from projections.order_lists import OrderOnMap
 from projections.valkey.facts import DriverFacts
-from projections.valkey.functions import moment
+from projections.valkey.functions import stamp
 from projections.valkey.keys import RegionKeys
 from projections.valkey.rows import parse
 
@@ -43,7 +44,7 @@ class DriverState(StrEnum):
 class DriverOnMap(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A driver, as an array: thousands of these go out every second. `heard_seconds` ago there was a sign of life."""
 
-    driver_id: UUID
+    driver_id: Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
     lat: float
     lon: float
     state: DriverState
@@ -115,7 +116,8 @@ def _drivers(
     keys = RegionKeys(tiffin.settings.world.prefix, region.id)
     rows, more = _rows(tiffin.valkey, keys)
     suspended = _suspended(tiffin.valkey, keys, rows)
-    seen, heard = (stamp.encode() for stamp in silent_before(region.dispatch, now, machine_now))
+    now_ms = int(stamp(now))
+    seen, heard = (text.encode() for text in silent_before(region.dispatch, now, machine_now))
     drivers: list[DriverOnMap] = []
     unplaced = 0
     for driver_id, text in rows.items():
@@ -133,13 +135,13 @@ def _drivers(
             state = DriverState.BUSY if row.load else DriverState.FREE
         drivers.append(
             DriverOnMap(
-                driver_id=UUID(driver_id.decode()),
+                driver_id=driver_id.decode(),
                 lat=round(row.last.position.lat, DECIMALS),
                 lon=round(row.last.position.lon, DECIMALS),
                 state=state,
                 load=row.load,
                 capacity=row.capacity,
-                heard_seconds=max(0, int((now - moment(last_seen)).total_seconds())),
+                heard_seconds=max(0, (now_ms - int(last_seen)) // 1_000),
             )
         )
     return drivers, unplaced, more

@@ -40,29 +40,34 @@ def track(engine: Engine, driver_id: UUID, since: datetime, until: datetime, lim
         return [Fix(Position(row.lat, row.lon), row.at.astimezone(UTC)) for row in rows]
 
 
-class Sample(NamedTuple):
-    """The latest a driver was heard from by one of the moments asked for, unless it was known at the one before."""
+class Samples(NamedTuple):
+    """Where one driver was at moments asked for, numbered from 0, in order, as far as it was heard from since the last.
 
-    driver: int
-    """Its place among the drivers asked for, from 0; `number` the same of the moment."""
-    number: int
-    at_seconds: float
-    """After the first moment."""
-    lat: float
-    lon: float
+    Seconds are after the first moment; places are in 0.00001 degrees.
+    """
+
+    numbers: list[int]
+    at_seconds: list[float]
+    lats: list[int]
+    lons: list[int]
+
+
+PARTS = 100_000
+"""Of a degree, about a metre each: what samples are told in."""
 
 
 def samples(
     engine: Engine, drivers: Sequence[UUID], since: datetime, *, step_seconds: int, count: int, back: timedelta
-) -> list[Sample]:
+) -> dict[UUID, Samples]:
     """Where drivers were at `count` moments from `since` on; the first looks `back`, the others as far as the last.
 
     One look into an index for each driver and moment, however often drivers were heard from. Blocks.
     """
-    values = {"ids": list(drivers), "since": since, "step": step_seconds, "last": count - 1, "earliest": since - back}
     latest = since + timedelta(seconds=step_seconds * (count - 1))
+    values = {"ids": list(drivers), "since": since, "step": step_seconds, "last": count - 1, "parts": PARTS}
+    values |= {"back": back.total_seconds(), "earliest": since - back, "latest": latest}
     with engine.connect() as connection:
-        return [Sample(*row) for row in connection.execute(_SAMPLES, values | {"latest": latest})]
+        return {row[0]: Samples(*row[1:]) for row in connection.execute(_SAMPLES, values)}
 
 
 def erase(connection: Connection, driver_id: UUID) -> int:
@@ -127,18 +132,25 @@ _TRACK = text("""
     SELECT DISTINCT at, lat, lon FROM driver_positions
     WHERE driver_id = :id AND at BETWEEN :since AND :until ORDER BY at LIMIT :limit
 """)
+# The first and the latest moment are said plainly as well: so the planner sees which partitions are of use.
 _SAMPLES = text("""
-    SELECT d.number - 1, s.number, extract(epoch FROM p.at - CAST(:since AS timestamptz))::float8, p.lat, p.lon
-    FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS d (id, number)
+    SELECT d.id,
+        array_agg(s.number ORDER BY s.number),
+        array_agg(round(extract(epoch FROM p.at - CAST(:since AS timestamptz)), 1)::float8 ORDER BY s.number),
+        array_agg(round(p.lat * :parts)::integer ORDER BY s.number),
+        array_agg(round(p.lon * :parts)::integer ORDER BY s.number)
+    FROM unnest(CAST(:ids AS uuid[])) AS d (id)
     CROSS JOIN generate_series(0, CAST(:last AS integer)) AS s (number)
     CROSS JOIN LATERAL (
         SELECT at, lat, lon FROM driver_positions
         WHERE driver_id = d.id AND at > :earliest AND at <= :latest
             AND at <= :since + make_interval(secs => :step * s.number)
-            AND (s.number = 0 OR at > :since + make_interval(secs => :step * (s.number - 1)))
+            AND at > :since + make_interval(
+                secs => CASE WHEN s.number = 0 THEN -CAST(:back AS float8) ELSE :step * (s.number - 1) END
+            )
         ORDER BY at DESC LIMIT 1
     ) AS p
-    ORDER BY 1, 2
+    GROUP BY d.id
 """)
 _MAKE = sql.SQL("CREATE TABLE {name} (LIKE driver_positions INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
 _ATTACH = sql.SQL("ALTER TABLE driver_positions ATTACH PARTITION {name} FOR VALUES FROM ({since}) TO ({until})")

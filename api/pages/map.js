@@ -1,6 +1,6 @@
 "use strict";
 const $ = (id) => document.getElementById(id);
-const EVERY_MS = 1000, METRES = 111195, REACH = 14;
+const EVERY_MS = 1000, LATE = 60, METRES = 111195, REACH = 14;
 const DRIVERS = ["suspended", "free", "busy", "silent"];
 const ORDERS = ["placed", "confirmed", "preparing", "ready_for_pickup", "picked_up"];
 const WORDS = { ready_for_pickup: "ready for pick-up", picked_up: "on the way" };
@@ -17,7 +17,7 @@ const down = (lat) => (south(lat) - view.y) * view.scale + view.height / 2;
 
 function shownDrivers() { return data.drivers.filter((one) => !hidden.has(`driver-${one[3]}`)); }
 function shownOrders() {
-  return data.orders.filter((one) => !hidden.has(`order-${one[1]}`) && !(one[9] > 0 && hidden.has("order-late")));
+  return data.orders.filter((one) => !hidden.has(`order-${one[1]}`) && !(one[9] >= LATE && hidden.has("order-late")));
 }
 
 function draw() {
@@ -86,7 +86,7 @@ function drawOrders(orders) {
 }
 function drawLate(orders) {
   const late = ring(Math.min(5, 2.5 + view.scale * 20) + 4, colours.late, 2);
-  for (const one of orders) if (one[9] > 0) stamp(late, across(one[5]), down(one[4]));
+  for (const one of orders) if (one[9] >= LATE) stamp(late, across(one[5]), down(one[4]));
 }
 
 function drawDrivers(drivers) {
@@ -110,6 +110,13 @@ function mark() {
   pen.strokeStyle = colours.ink;
   pen.lineWidth = 2;
   pen.beginPath();
+  // The way of an order, and of its driver to what comes next.
+  const ways = chosen.kind === "driver" ? data.orders.filter((order) => order[6] === one[0]) : [one];
+  for (const order of ways) {
+    const driver = chosen.kind === "driver" ? one : other, taken = order[1] === "picked_up";
+    if (driver) { pen.moveTo(across(driver[2]), down(driver[1])); pen.lineTo(across(order[taken ? 5 : 3]), down(order[taken ? 4 : 2])); }
+    if (!taken) { pen.moveTo(across(order[3]), down(order[2])); pen.lineTo(across(order[5]), down(order[4])); }
+  }
   for (const [lat, lon] of places) {
     const x = across(lon), y = down(lat);
     pen.moveTo(x + 12, y);

@@ -66,7 +66,7 @@ function show(told) {
   const add = (key) => { counts[key] = (counts[key] || 0) + 1; };
   data = told;
   for (const one of data.drivers) add(`driver-${one[3]}`);
-  for (const one of data.orders) { add(`order-${one[1]}`); if (one[9] > 0) add("order-late"); }
+  for (const one of data.orders) { add(`order-${one[1]}`); if (one[9] >= LATE) add("order-late"); }
   for (const key of document.querySelectorAll("#legend [data-key]")) set(key.dataset.key, String(counts[key.dataset.key] || 0));
   set("drivers", data.drivers.length + (data.unplaced ? `, ${data.unplaced} unplaced` : ""));
   set("orders", String(data.orders.length));

@@ -4,16 +4,18 @@ const LETTERS = { f: "free", b: "busy", s: "silent", x: "suspended" };
 const slices = new Map();
 let replay = null; // { at: Unix seconds, playing, frame: when the last one was drawn }
 
-// Business time goes on between two answers as fast as it did between the first and the last one.
+// Business time goes on after an answer as fast as it did over the last half a minute of answers.
+const ticks = [];
 let first = null, latest = null;
 function tick(at) {
-  const seen = { at: Date.parse(at) / 1000, on: performance.now() / 1000 };
-  first = first || seen;
-  latest = seen;
+  latest = { at: Date.parse(at) / 1000, on: performance.now() / 1000 };
+  ticks.push(latest);
+  while (ticks.length > 2 && ticks[1].on < latest.on - 30) ticks.shift();
+  first = ticks[0];
 }
 function rate() { return latest.on - first.on > 1 ? Math.max(0, (latest.at - first.at) / (latest.on - first.on)) : 1; }
 function now() { return latest ? latest.at + (performance.now() / 1000 - latest.on) * rate() : Date.now() / 1000; }
-function forget() { slices.clear(); replay = first = latest = null; }
+function forget() { slices.clear(); ticks.length = 0; replay = first = latest = null; }
 
 function decoded(told) {
   told.from = Date.parse(told.since) / 1000;
@@ -104,6 +106,7 @@ function advance() {
 function mention(was) {
   const held = slices.get(Math.floor(replay.at / SLICE) * SLICE), at = time(replay.at);
   const loading = !was || (held && held.asking && replay.at > held.told.known + held.told.step_seconds);
+  document.body.dataset.fetching = String(!was);
   status(held && held.failed && !was ? "stale" : "past", `At ${at}`);
   $("moment").setAttribute("aria-valuetext", at);
   if (held && held.failed && !was) note(`History does not answer: ${held.failed}.`);
@@ -134,6 +137,7 @@ function live() {
   $("moment").value = "0";
   $("moment").setAttribute("aria-valuetext", "Live");
   $("how").textContent = "";
+  document.body.dataset.fetching = "false";
   note("");
   if (token) status("past", "Going live…");
   buttons();

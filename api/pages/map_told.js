@@ -27,7 +27,7 @@ function tell() {
     say("Status", WORDS[one[1]] || one[1]);
     say("Promised", clock(one[7]));
     say("Expected", clock(one[8]));
-    if (one[9] > 0) say("Late", `${Math.ceil(one[9] / 60)} min`, "late");
+    if (one[9] >= LATE) say("Late", `${Math.ceil(one[9] / 60)} min`, "late");
     say("Driver", (chosen.more && chosen.more.driver_id === one[6] && chosen.more.driver_name) || one[6] || "none yet");
     if (chosen.more) {
       say("Customer", chosen.more.customer_name);
