@@ -6,9 +6,10 @@ from.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from math import ceil
 from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
@@ -143,8 +144,12 @@ class _Moments(NamedTuple):
     samples: int
     quiet_seconds: float
 
-    def __call__(self) -> Iterator[float]:
-        return (float(number * self.step_seconds) for number in range(self.samples))
+    def within(self, start: datetime, end: datetime | None) -> range:
+        """The numbers of the moments from `start` to before `end`; to the last one where it lasts."""
+        return range(max(0, self._first(start)), self.samples if end is None else min(self.samples, self._first(end)))
+
+    def _first(self, at: datetime) -> int:
+        return ceil((at - self.since).total_seconds() / self.step_seconds)
 
 
 def _quiet_seconds(dispatch: Dispatch, clock: Clock) -> float:
@@ -158,46 +163,46 @@ def _driver(
     moments: _Moments,
     region: Region,
     driver_id: UUID,
-    duties: Sequence[Duty],
-    carrying: Sequence[tuple[datetime, datetime | None]],
+    duties: Iterable[Duty],
+    carrying: Iterable[tuple[datetime, datetime | None]],
     fixes: tracks.Samples | None,
 ) -> DriverThen:
-    spans = [(_after(moments.since, one.since), _after(moments.since, one.until), one) for one in duties]
-    loads = [(_after(moments.since, start), _after(moments.since, end)) for start, end in carrying]
+    states = _states(moments, duties, carrying)
+    lats: list[int | None] = [None] * moments.samples
+    lons: list[int | None] = [None] * moments.samples
     known = {} if fixes is None else {number: fix for number, *fix in zip(*fixes, strict=True)}
-    states: list[str] = []
-    lats: list[int | None] = []
-    lons: list[int | None] = []
     lat, lon = round(region.center.lat * tracks.PARTS), round(region.center.lon * tracks.PARTS)
     heard_at: float | None = None
-    for number, at in enumerate(moments()):
-        moved: tuple[int | None, int | None] = (None, None) if heard_at is None else (0, 0)
-        if number in known:
-            heard_at, lat_now, lon_now = known[number]
-            moved = int(lat_now) - lat, int(lon_now) - lon
+    for number, state in enumerate(states):
+        if (fix := known.get(number)) is not None:
+            heard_at, lat_now, lon_now = fix
+            lats[number], lons[number] = int(lat_now) - lat, int(lon_now) - lon
             lat, lon = int(lat_now), int(lon_now)
-        lats.append(moved[0])
-        lons.append(moved[1])
-        duty = next((one for start, end, one in spans if start <= at < end), None)
-        busy = any(start <= at < end for start, end in loads)
-        states.append(_letter(duty, None if heard_at is None else at - heard_at, moments.quiet_seconds, busy=busy))
+        elif heard_at is not None:
+            lats[number] = lons[number] = 0
+        if state == ABSENT:
+            continue
+        if heard_at is None:
+            states[number] = UNPLACED
+        elif number * moments.step_seconds - heard_at > moments.quiet_seconds:
+            states[number] = SILENT
     return DriverThen(driver_id=driver_id, states="".join(states), lats=lats, lons=lons)
 
 
-def _letter(duty: Duty | None, age_seconds: float | None, quiet_seconds: float, *, busy: bool) -> str:
-    if duty is None:
-        return ABSENT
-    if age_seconds is None:
-        return UNPLACED
-    if duty.silent or age_seconds > quiet_seconds:
-        return SILENT
-    if duty.suspended:
-        return SUSPENDED
-    return BUSY if busy else FREE
-
-
-def _after(since: datetime, moment: datetime | None) -> float:
-    return float("inf") if moment is None else (moment - since).total_seconds()
+def _states(
+    moments: _Moments, duties: Iterable[Duty], carrying: Iterable[tuple[datetime, datetime | None]]
+) -> list[str]:
+    """As the log has it: a letter for each moment."""
+    states = [ABSENT] * moments.samples
+    for duty in duties:
+        letter = SILENT if duty.silent else SUSPENDED if duty.suspended else FREE
+        for number in moments.within(duty.since, duty.until):
+            states[number] = letter
+    for start, end in carrying:
+        for number in moments.within(start, end):
+            if states[number] == FREE:
+                states[number] = BUSY
+    return states
 
 
 _MOVED = {kind.TOPIC: status.value for kind, status in STATUS.items() if kind is not events.Completed}
