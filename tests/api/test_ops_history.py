@@ -142,6 +142,24 @@ def test_only_support_and_admins_see_it_and_each_look_is_noted(city: City, setti
     assert row == (2,), "one for each slice, at most once a minute"
 
 
+def test_it_is_bounded_and_says_so(staff: Person, settings: Settings) -> None:
+    fill = {
+        "orders": "SELECT gen_random_uuid(), 'porto', %s, NULL FROM generate_series(1, 5001)",
+        "drivers": "SELECT gen_random_uuid(), 'porto', true, false, false, %s FROM generate_series(1, 20001)",
+    }
+    told = hour(staff)
+    assert not told["truncated"]
+    for minutes, (table, rows) in zip((-20, -10), fill.items(), strict=True):
+        since = NOON + timedelta(minutes=minutes)
+        with psycopg.connect(settings.database.url) as connection:
+            connection.execute(f"INSERT INTO region_history.{table} {rows}".encode(), (since,))
+        told = hour(staff, since)
+        assert told["truncated"], table
+        with psycopg.connect(settings.database.url) as connection:
+            connection.execute("TRUNCATE region_history.orders")
+    assert (len(told["drivers"]), told["step_seconds"], told["samples"]) == (20_000, 60, 5)
+
+
 def test_what_is_zipped_is_the_same(staff: Person) -> None:
     told = {
         coding: staff.get("/v1/ops/map", region="porto", headers={"Accept-Encoding": coding})
