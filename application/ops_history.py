@@ -114,9 +114,7 @@ def region_slice(tiffin: Tiffin, connection: Connection, region: Region, since: 
     )
     samples = max(1, -int(-(until - since).total_seconds() // step_seconds))
     quiet = _quiet_seconds(region.dispatch, tiffin.clock)
-    fixes = tracks.samples(
-        tiffin.reads, drivers, since, step_seconds=step_seconds, count=samples, back=timedelta(seconds=max(quiet, 300))
-    )
+    fixes = tracks.samples(tiffin.reads, drivers, since, step_seconds=step_seconds, count=samples, back=BACK)
     moments = _Moments(since, step_seconds, samples, quiet)
     carrying = _carrying(moves)
     return RegionHistory(

@@ -120,6 +120,9 @@ def test_a_later_slice_begins_with_what_was_so(city: City, clock: HandClock, sta
 
     told = eventually(written, what="the position is written")
     assert told["drivers"][0][1].startswith("uu")
+    clock.move(600)
+    later = hour(staff, NOON + timedelta(minutes=15))["drivers"][0]
+    assert (later[1][0], later[2][0]) == ("s", round((HERE["lat"] - told["lat"]) * 1e5)), "drawn where it fell silent"
     [[_, name, *_, steps]] = told["orders"]
     assert (name, len(steps), steps[0][1]) == ("Restaurant Silva", 1, "confirmed")
     assert steps[0][0] < 0
