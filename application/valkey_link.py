@@ -7,12 +7,16 @@ in the same turn of the loop leave in one packet, and a reply costs a future.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Any, Self, cast
 
 import hiredis
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
 
 type Argument = str | bytes | int | float
+
+PROBE_SECONDS = 0.5
+"""While a server does not answer, one command in so long finds out whether it does again; the others fail at once."""
 
 
 def lost_connection() -> ConnectionError:
@@ -32,6 +36,8 @@ class ValkeyLink:
         self._reply_timeout_seconds = reply_timeout_seconds
         self._wire: _Wire | None = None
         self._connecting = asyncio.Lock()
+        self._probe_at: float | None = None
+        """By the loop's clock, while the server does not answer; infinite while a probe is under way."""
 
     async def call(self, *command: Argument) -> Any:  # noqa: ANN401 - whatever the server answers
         """Send a command and wait for its reply.
@@ -39,10 +45,16 @@ class ValkeyLink:
         Raises hiredis.ReplyError for an error reply; OSError (ConnectionError, TimeoutError) where no reply came,
         and then nobody knows whether the command was executed.
         """
-        wire = self._wire
-        if wire is None or wire.lost:
-            wire = await self._connect()
-        return await self._send(wire, *command)
+        if self._probe_at is None:
+            return await self._call(*command)
+        if asyncio.get_running_loop().time() < self._probe_at:
+            raise lost_connection()
+        self._probe_at = inf
+        try:
+            return await self._call(*command)
+        finally:
+            if self._probe_at is not None:
+                self._put_off()
 
     async def close(self) -> None:
         """Hang up; commands without a reply fail."""
@@ -55,6 +67,12 @@ class ValkeyLink:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    async def _call(self, *command: Argument) -> Any:  # noqa: ANN401 - as above
+        wire = self._wire
+        if wire is None or wire.lost:
+            wire = await self._connect()
+        return await self._send(wire, *command)
+
     async def _send(self, wire: "_Wire", *command: Argument) -> Any:  # noqa: ANN401 - as above
         try:
             async with asyncio.timeout(self._reply_timeout_seconds):
@@ -62,16 +80,28 @@ class ValkeyLink:
         except TimeoutError:
             # Replies are told apart by their order only: after one is given up, the connection cannot be used.
             wire.hang_up()
+            self._put_off()
             raise
+        self._probe_at = None
         if isinstance(reply, hiredis.ReplyError):
             raise reply
         return reply
 
+    def _put_off(self) -> None:
+        self._probe_at = asyncio.get_running_loop().time() + PROBE_SECONDS
+
     async def _connect(self) -> "_Wire":
         async with self._connecting:
             if self._wire is None or self._wire.lost:
-                async with asyncio.timeout(self._connect_timeout_seconds):
-                    wire = await connect(self._valkey_url, _Wire)
+                if self._probe_at not in {None, inf}:
+                    # Whoever connected before did not get through: not everybody who waited need try, too.
+                    raise lost_connection()
+                try:
+                    async with asyncio.timeout(self._connect_timeout_seconds):
+                        wire = await connect(self._valkey_url, _Wire)
+                except TimeoutError:
+                    self._put_off()
+                    raise
                 try:
                     for command in greeting(self._valkey_url):
                         await self._send(wire, *command)
