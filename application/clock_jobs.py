@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import psycopg
@@ -21,6 +21,7 @@ from application.seals.sealer import NotTheLog, seal_new
 from application.store import StoreBusy
 from domain.errors import Refusal
 from domain.event import Meta
+from domain.region import Dispatch
 from projections.connections import driver
 
 log = logs.logger(__name__)
@@ -30,6 +31,8 @@ LOOSE_SECONDS = 60.0
 LOOSE_AT_ONCE = 1_000
 PURGED_AT_ONCE = 5_000
 TICK_SECONDS = 0.25
+DEAF_AFTER = timedelta(seconds=5)
+"""Machine time between two looks at who is silent after which silence counts anew."""
 
 PURGES = {
     "idempotency": "created_at < %(machine_now)s::timestamptz - interval '24 hours'",
@@ -48,17 +51,46 @@ class Job(msgspec.Struct, frozen=True):
     run: Callable[[Tiffin], None]
 
 
-def sweep_silent_drivers(tiffin: Tiffin) -> None:
-    """Report drivers of whom nothing was heard for too long."""
-    for region_id in tiffin.regions:
+class SilenceWatch:
+    """Reports drivers of whom nothing was heard for too long, and who could have been heard.
+
+    While Valkey or whoever watches was away nobody was: silence then counts from the return, or the first look after
+    it would take their orders from all drivers at once.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is known of the time before."""
+        self._looked: datetime | None = None
+        self._since: tuple[datetime, datetime] = (datetime.max.replace(tzinfo=UTC),) * 2
+
+    def report_silent_drivers(self, tiffin: Tiffin) -> None:
+        """Look once. Raises redis.RedisError."""
+        tiffin.valkey.ping()
         now, machine_now = tiffin.clock.now(), tiffin.clock.machine_now()
-        for silent in tiffin.positions.sweep(region_id, now=now, machine_now=machine_now):
-            command = ReportSilent(driver_id=silent.driver_id, last_seen_at=silent.last_seen_at)
-            try:
-                # Nobody asked for it: what it sets going is found by an id of its own.
-                execute(tiffin, Context(meta=Meta(correlation_id=str(new_id())), now=now), command)
-            except Refusal as refusal:
-                log.info("silence not reported", driver_id=str(silent.driver_id), reason=str(refusal))
+        if self._looked is None or machine_now - self._looked > DEAF_AFTER:
+            self._since = now, machine_now
+            log.info("silence counts from now")
+        self._looked = machine_now
+        for region_id, region in tiffin.regions.items():
+            if self._could_have_heard(region.dispatch, now, machine_now):
+                _report_silent(tiffin, region_id, now, machine_now)
+
+    def _could_have_heard(self, dispatch: Dispatch, now: datetime, machine_now: datetime) -> bool:
+        since, machine_since = self._since
+        return (
+            now - since >= timedelta(seconds=dispatch.silent_seconds)
+            and machine_now - machine_since >= timedelta(seconds=dispatch.silent_machine_seconds)
+        )  # fmt: skip
+
+
+def _report_silent(tiffin: Tiffin, region_id: str, now: datetime, machine_now: datetime) -> None:
+    for silent in tiffin.positions.sweep(region_id, now=now, machine_now=machine_now):
+        command = ReportSilent(driver_id=silent.driver_id, last_seen_at=silent.last_seen_at)
+        try:
+            # Nobody asked for it: what it sets going is found by an id of its own.
+            execute(tiffin, Context(meta=Meta(correlation_id=str(new_id())), now=now), command)
+        except Refusal as refusal:
+            log.info("silence not reported", driver_id=str(silent.driver_id), reason=str(refusal))
 
 
 def seal_log(tiffin: Tiffin) -> None:
@@ -102,19 +134,20 @@ def keep_tracks(tiffin: Tiffin) -> None:
 
 
 JOBS = (
-    Job(timedelta(seconds=1), sweep_silent_drivers),
     Job(timedelta(seconds=1), seal_log),
     Job(timedelta(seconds=5), release_loose_holds),
     Job(timedelta(seconds=60), purge),
     Job(timedelta(seconds=60), keep_tracks),
 )
+"""Those that remember nothing from one run to the next."""
 
 
 def run(tiffin: Tiffin, stopping: threading.Event, leading: threading.Event) -> None:
     """Run every job when its time comes, as long as this process leads. A job that fails has its next run."""
-    due = dict.fromkeys(range(len(JOBS)), tiffin.clock.machine_now())
+    jobs = (Job(timedelta(seconds=1), SilenceWatch().report_silent_drivers), *JOBS)
+    due = dict.fromkeys(range(len(jobs)), tiffin.clock.machine_now())
     while not stopping.wait(TICK_SECONDS):
-        for number, job in enumerate(JOBS):
+        for number, job in enumerate(jobs):
             machine_now = tiffin.clock.machine_now()
             if leading.is_set() and machine_now >= due[number]:
                 due[number] = machine_now + job.every
