@@ -6,8 +6,11 @@ Retries, delays, age limits and results are all off; losing a message costs a mo
 from typing import override
 
 import redis
+from dramatiq import worker
 from dramatiq.brokers.redis import RedisBroker
 
+CONSUMER_PAUSE_SECONDS = 1.0
+"""Before a consumer that lost Valkey asks again; Dramatiq's 3.0, which its worker offers to the environment alone."""
 WORKER_TIMEOUT_MS = 50
 """How long an idle consumer waits before it asks again; Dramatiq's 1,000 make a lone message wait for 200 ms."""
 ALWAYS = 1_000_000
@@ -30,6 +33,7 @@ class HintBroker(RedisBroker):
 
 def open_broker(valkey: redis.Redis, *, prefix: str) -> HintBroker:
     """Make a broker over a client that has time-outs. `prefix` keeps worlds apart that share a server."""
+    worker.CONSUMER_RESTART_DELAY_SECS = CONSUMER_PAUSE_SECONDS
     return HintBroker(  # type: ignore[no-untyped-call]
         client=valkey,
         namespace=f"{prefix}dramatiq",

@@ -1,12 +1,10 @@
 """A town on real engines: a projector in a thread, a follower and workers as the processes they are in production."""
 
 import asyncio
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -33,9 +31,9 @@ from domain.region import PORTO, Dispatch, Region
 from projections import runner
 from projections.dispatchable import Dispatchable
 from projections.registry import PROJECTIONS
+from tests.processes import running
 from tests.waiting import eventually
 
-ROOT = Path(__file__).resolve().parents[3]
 AT = Position(lat=41.1496, lon=-8.6110)
 DROPOFF = Dropoff(position=Position(lat=41.1579, lon=-8.6291), address="Rua de Cedofeita 20, Porto")
 SOUP = UUID(int=0xA1)
@@ -173,30 +171,8 @@ class Town:
             what=f"{projection} at {position}",
         )
 
-    @contextmanager
-    def process(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A process of the CLI; one that still runs at the end is asked to, and has 10 s."""
-        regions = self.folder / "regions.json"
-        regions.write_bytes(msgspec.json.encode(list(self.tiffin.settings.regions)))
-        environment = os.environ | self.tiffin.settings.environment() | {"TIFFIN_REGIONS": str(regions)}
-        with (self.folder / f"{name}.log").open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                [sys.executable, "-m", "application.cli", name],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-        try:
-            yield process
-            if process.poll() is None:
-                process.terminate()
-                assert process.wait(10.0) == 0, (self.folder / f"{name}.log").read_text()
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait(10.0)
+    def process(self, name: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        return running(name, self.tiffin.settings, self.folder)
 
     @contextmanager
     def processes(self, *names: str) -> Iterator[list[subprocess.Popen[bytes]]]:

@@ -1,0 +1,47 @@
+"""The processes of the system as they are in production: subcommands of the command line, each with a log file."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from application.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+ENDS_SECONDS = 10.0
+
+
+@contextmanager
+def running(name: str, settings: Settings, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the CLI; one that still runs at the end is asked to, and has 10 s."""
+    with (folder / f"{name}.log").open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            [sys.executable, "-m", "application.cli", name],
+            cwd=ROOT,
+            env=os.environ | settings.environment() | {"TIFFIN_REGIONS": str(regions_file(settings, folder))},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield process
+        if process.poll() is None:
+            process.terminate()
+            assert process.wait(ENDS_SECONDS) == 0, (folder / f"{name}.log").read_text()
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(ENDS_SECONDS)
+
+
+def regions_file(settings: Settings, folder: Path) -> Path:
+    """Where processes read the regions of these settings."""
+    file = folder / "regions.json"
+    content = msgspec.json.encode(list(settings.regions))
+    if not file.exists() or file.read_bytes() != content:
+        file.write_bytes(content)
+    return file
