@@ -129,6 +129,7 @@ class Rider:
         self.skew = skew
         self.place = HERE | {"lat": HERE["lat"] + metres_away * METRES_NORTH}
         self.accepts = True
+        self.reachable = True
         self.sent = 0
         self.outcomes: dict[str, int] = {}
         """How many frames were answered how; of `taken`, how many positions were accepted or dropped."""
@@ -141,8 +142,9 @@ class Rider:
         self._line: aiohttp.ClientWebSocketResponse | None = None
         self._answering: set[asyncio.Task[None]] = set()
 
-    def cut(self) -> None:
-        """The network is gone from one moment to the next: nobody says goodbye."""
+    def cut(self, *, for_good: bool = False) -> None:
+        """The network is gone from one moment to the next: nobody says goodbye. `for_good`: until made reachable."""
+        self.reachable = not for_good
 
         def abort() -> None:
             if self._line is not None and (transport := self._line._response.connection) is not None:
@@ -153,8 +155,9 @@ class Rider:
 
     async def ride(self) -> None:
         while True:
-            with suppress(*LOST):
-                await self._connected()
+            if self.reachable:
+                with suppress(*LOST):
+                    await self._connected()
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def deliver(self) -> None:

@@ -19,8 +19,8 @@ from domain.region import PORTO, Dispatch
 from projections.registry import PROJECTIONS
 from tests.api.people import City, Restaurant
 from tests.api.serving import Served, served
+from tests.faults.patience import patiently
 from tests.processes import regions_file, running
-from tests.waiting import eventually
 
 DISPATCH = Dispatch(settle_seconds=0.1, retry_seconds=1.0)
 """As in production, but for the pauses that only make a test wait."""
@@ -48,10 +48,16 @@ class OwnValkey:
 
     def pause(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
-        eventually(lambda: self.process.status() == psutil.STATUS_STOPPED, what="it sleeps")
+        patiently(lambda: self.process.status() == psutil.STATUS_STOPPED, "it sleeps")
 
     def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """For good, in whatever state it is."""
+        with suppress(psutil.Error):
+            self.resume()
+        valkey.stop(self.folder)
 
 
 class Scene:
@@ -99,16 +105,14 @@ def whole(settings: Settings, folder: Path, *, dispatch: Dispatch = DISPATCH, wo
             crew = [closing.enter_context(running("worker", settings, folder)) for _ in range(workers)]
             scene = Scene(settings, own, closing.enter_context(served(settings)), folder)
             scene.workers = crew
-            eventually(lambda: projected(settings.database.url), seconds=20.0, what="every read model is there")
+            patiently(lambda: projected(settings.database.url), "every read model is there")
             try:
                 yield scene
             except BaseException:
                 print(scene.logs())  # noqa: T201 - pytest shows it with the failure
                 raise
     finally:
-        with suppress(psutil.Error):
-            own.resume()
-        valkey.stop(own.folder)
+        own.end()
 
 
 def projected(url: str) -> bool:

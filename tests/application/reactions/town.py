@@ -10,7 +10,6 @@ from pathlib import Path
 from uuid import UUID
 
 import msgspec
-import psycopg
 from msgspec.structs import replace
 
 from application import commands
@@ -31,6 +30,7 @@ from domain.region import PORTO, Dispatch, Region
 from projections import runner
 from projections.dispatchable import Dispatchable
 from projections.registry import PROJECTIONS
+from tests.application.reactions import log_lock
 from tests.processes import running
 from tests.waiting import eventually
 
@@ -187,17 +187,9 @@ def town(settings: Settings, dispatch: Dispatch, folder: Path) -> Iterator[Town]
         yield Town(tiffin, folder)
 
 
-@contextmanager
-def log_locked(place: Town) -> Iterator[Callable[[], bool]]:
+def log_locked(place: Town) -> AbstractContextManager[Callable[[], bool]]:
     """Keep everybody from appending; answers whether somebody waits to."""
-    with psycopg.connect(place.tiffin.settings.database.url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(7214002)")
-        statement = """
-            SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
-            WHERE locktype = 'advisory' AND objid = 7214002 AND NOT granted AND datname = current_database()
-        """
-        yield lambda: bool((connection.execute(statement).fetchone() or (0,))[0])
-        connection.execute("SELECT pg_advisory_unlock(7214002)")
+    return log_lock.log_locked(place.tiffin.settings.database.url)
 
 
 @contextmanager
