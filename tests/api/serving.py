@@ -41,7 +41,7 @@ def served(settings: Settings) -> Iterator[Served]:
     )
     try:
         with httpx.Client(base_url=f"http://{api.host}:{api.port}", timeout=WAIT_SECONDS) as client:
-            eventually(lambda: _ready(client), seconds=30, what="the API is ready")
+            eventually(lambda: _ready(client), seconds=60, what="the API is ready")
             yield Served(process, client)
     finally:
         if process.poll() is None:

@@ -77,10 +77,7 @@ class Scene:
 
     def server(self) -> psutil.Process:
         """The process that answers requests."""
-        (worker,) = [
-            one for one in psutil.Process(self.api.process.pid).children() if not gone(one) and one.num_threads() > 1
-        ]
-        return worker
+        return answering(self.api)
 
     def logs(self) -> str:
         """What the processes wrote, the last lines of each: for who wants to know why a test failed."""
@@ -113,6 +110,12 @@ def whole(settings: Settings, folder: Path, *, dispatch: Dispatch = DISPATCH, wo
                 raise
     finally:
         own.end()
+
+
+def answering(api: Served) -> psutil.Process:
+    """The process that answers requests; its parent only watches over it."""
+    found = [one for one in psutil.Process(api.process.pid).children() if not gone(one)]
+    return max(found, key=lambda one: one.memory_info().rss)
 
 
 def projected(url: str) -> bool:

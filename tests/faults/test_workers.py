@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -17,6 +17,7 @@ import pytest
 from msgspec.structs import replace
 
 from application import commands
+from application.ids import new_id
 from application.settings import Settings, ValkeySettings
 from domain.errors import Refusal
 from tests.application.reactions.log_lock import log_locked
@@ -85,6 +86,7 @@ def test_a_worker_that_slept_through_its_lease_offers_nothing(settings: Settings
             assert place.topics(order).count("driver_offered") == 1
             assert state(place, MATCH, order) == "done"
             assert place.offered(order)[1] == offered_to
+            assert not may_be_held(place, offered_to), "the offer's hold outlives the one that came too late"
     finally:
         own.end()
 
@@ -136,6 +138,12 @@ def row_held(url: str, order_id: UUID) -> Iterator[Callable[[], bool]]:
     with psycopg.connect(url) as holder, psycopg.connect(url, autocommit=True) as looker:
         holder.execute(mine, (order_id, MATCH))
         yield lambda: bool((looker.execute(others).fetchone() or (0,))[0])
+
+
+def may_be_held(place: Town, driver_id: UUID) -> bool:
+    """Whether another order's search would get this driver."""
+    now = place.tiffin.clock.now()
+    return place.tiffin.positions.claim("porto", driver_id, new_id(), until=now + timedelta(seconds=60), now=now)
 
 
 def lease_over(url: str, order_id: UUID) -> None:
