@@ -22,6 +22,8 @@ test: .venv/.dev ## All tests, on real PostgreSQL and Valkey from wheels
 
 test-long: .venv/.dev ## The tests that kill and tamper, as often as it takes to believe them
 	TIFFIN_KILLS=50 TIFFIN_TAMPERINGS=1000 $(PY) -m pytest -q -s tests/application/test_store_crash.py tests/application/seals
+	TIFFIN_OUTAGES=3,10,30 TIFFIN_CUTS=500 TIFFIN_WORKER_KILLS=10 TIFFIN_FRAMES=100000 TIFFIN_BREAKS=50 \
+		$(PY) -m pytest -q -s tests/faults
 
 check: .venv/.dev ## Lint, format, types, import contracts
 	$(PY) -m ruff check .

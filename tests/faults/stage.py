@@ -17,7 +17,7 @@ from application.engines import valkey
 from application.settings import Settings, ValkeySettings
 from domain.region import PORTO, Dispatch
 from projections.registry import PROJECTIONS
-from tests.api.people import City, Restaurant
+from tests.api.people import City
 from tests.api.serving import Served, served
 from tests.faults.patience import patiently
 from tests.processes import regions_file, running
@@ -71,9 +71,6 @@ class Scene:
         self.city = City(api.client)
         self.base_url = str(api.client.base_url).rstrip("/")
         self.workers: list[subprocess.Popen[bytes]] = []
-
-    def restaurant(self) -> Restaurant:
-        return self.city.restaurant()
 
     def server(self) -> psutil.Process:
         """The process that answers requests."""

@@ -13,7 +13,7 @@ from tests.faults.patience import patiently
 from tests.faults.stage import whole
 
 CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'the test'"""
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'holds-the-log'"""
 
 
 def test_connections_are_cut_in_the_middle_of_an_offer(settings: Settings, tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_connections_are_cut_in_the_middle_of_an_offer(settings: Settings, tmp_p
         watcher = crowd.watcher(people.customer, watcher_of)
         patiently(lambda: watcher.first("position", after=0.0), "it is watched")
         searching = confirmed(crowd, people)
-        with log_locked(f"{url}&application_name=the+test") as waiting:
+        with log_locked(f"{url}&application_name=holds-the-log") as waiting:
             patiently(waiting, "the next offer, or its answer, is being appended")
             assert cut(url) > 5
         also = confirmed(crowd, people)
