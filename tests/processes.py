@@ -13,6 +13,8 @@ from application.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 ENDS_SECONDS = 10.0
+ENGINES_VARIABLE = "TIFFIN_TEST_ENGINES"
+"""The run's folder; see `tests/conftest.py`."""
 
 
 @contextmanager
@@ -22,7 +24,7 @@ def running(name: str, settings: Settings, folder: Path) -> Iterator[subprocess.
         process = subprocess.Popen(  # noqa: S603 - our own interpreter
             [sys.executable, "-m", "application.cli", name],
             cwd=ROOT,
-            env=os.environ | settings.environment() | {"TIFFIN_REGIONS": str(regions_file(settings, folder))},
+            env=os.environ | settings.environment() | quick() | {"TIFFIN_REGIONS": str(regions_file(settings, folder))},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -36,6 +38,12 @@ def running(name: str, settings: Settings, folder: Path) -> Iterator[subprocess.
         if process.poll() is None:
             process.kill()
         process.wait(ENDS_SECONDS)
+
+
+def quick() -> dict[str, str]:
+    """Variables that let the processes of a run compile each module once, whatever the surroundings say."""
+    compiled = Path(os.environ[ENGINES_VARIABLE]) / "compiled"
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(compiled)}
 
 
 def regions_file(settings: Settings, folder: Path) -> Path:

@@ -20,7 +20,7 @@ from projections.registry import PROJECTIONS
 from tests.api.people import City
 from tests.api.serving import Served, served
 from tests.faults.patience import patiently
-from tests.processes import regions_file, running
+from tests.processes import quick, regions_file, running
 
 DISPATCH = Dispatch(settle_seconds=0.1, retry_seconds=1.0)
 """As in production, but for the pauses that only make a test wait."""
@@ -93,7 +93,8 @@ def whole(settings: Settings, folder: Path, *, dispatch: Dispatch = DISPATCH, wo
     )
     try:
         with ExitStack() as closing, pytest.MonkeyPatch.context() as patched:
-            patched.setenv("TIFFIN_REGIONS", str(regions_file(settings, folder)))
+            for name, value in (quick() | {"TIFFIN_REGIONS": str(regions_file(settings, folder))}).items():
+                patched.setenv(name, value)
             for name in ("projector", "follower"):
                 closing.enter_context(running(name, settings, folder))
             crew = [closing.enter_context(running("worker", settings, folder)) for _ in range(workers)]
