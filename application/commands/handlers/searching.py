@@ -1,6 +1,7 @@
 """Whom to ask for an order: the best driver, the one that a plan foresees, or several at once."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from application.bootstrap import Tiffin
 from application.broadcast import choose_drivers
@@ -11,7 +12,7 @@ from application.context import Context
 from application.ids import new_id
 from application.kinds import ORDER
 from application.matching import Choice, PlanOvertaken, Search, choose_driver, hold_planned, may_ask, offer_seconds
-from application.store import Receipt
+from application.store import Fenced, Receipt, VersionConflict
 from domain import order as orders
 from domain.order import NEEDS_DRIVER, Foreseen, Order
 from domain.region import Offers, Region
@@ -48,6 +49,10 @@ def _searches(order: Order) -> bool:
     return order.status in NEEDS_DRIVER and order.driver_id is None and not order.offers
 
 
+def _asks(order: Order, driver_id: UUID) -> bool:
+    return any(offer.driver_id == driver_id for offer in order.offers)
+
+
 def _search(tiffin: Tiffin, ctx: Context, order: Order) -> Search:
     region = tiffin.regions[order.region]
     return Search(
@@ -82,9 +87,12 @@ def _offer(tiffin: Tiffin, ctx: Context, search: Search, choice: Choice, plan: F
     )
     try:
         return save_order(tiffin, ctx, order, events)
-    except Exception:
-        # Nobody was asked, as far as is known here; the hold would otherwise last as long as the offer.
-        tiffin.positions.release_claim(region.id, choice.driver_id, order.id)
+    except Exception as error:
+        # Nobody was asked, as far as is known here; the hold would otherwise last as long as the offer. Where somebody
+        # else was first, it may be the hold of their offer to this very driver.
+        overtaken = isinstance(error, Fenced | VersionConflict)
+        if not (overtaken and _asks(tiffin.store.load(ORDER, order.id), choice.driver_id)):
+            tiffin.positions.release_claim(region.id, choice.driver_id, order.id)
         raise
 
 
