@@ -28,7 +28,7 @@ def plan(problem: Problem, previous: Plan, seed: int, *, expired: Callable[[], b
     """Improve the last plan for what is known now. The same problem, plan and seed give the same answer.
 
     `expired` is asked between any two small steps; once it says yes, the best plan so far is the answer, or greedy's
-    when there is none yet. Without it, the number of iterations alone bounds the search.
+    while that serves more orders. Without it, the number of iterations alone bounds the search.
     """
     if not problem.drivers or not problem.orders:
         return {}
@@ -36,7 +36,13 @@ def plan(problem: Problem, previous: Plan, seed: int, *, expired: Callable[[], b
         search = _Search(problem, previous, Random(seed), expired or _never)  # noqa: S311 - no secret
     except _Expired:
         return greedy.plan(problem, previous, seed)
+    if not search.whole:
+        return max(search.plan(), greedy.plan(problem, previous, seed), key=_served)
     return search.improved()
+
+
+def _served(plan: Plan) -> int:
+    return sum(len(bundle) for route in plan.values() for bundle in route)
 
 
 def _never() -> bool:
@@ -44,7 +50,7 @@ def _never() -> bool:
 
 
 class _Expired(Exception):  # noqa: N818 - not an error
-    """Time is up before there is a plan."""
+    """Time is up before there is any plan."""
 
 
 class _Search:
@@ -74,8 +80,11 @@ class _Search:
             self._candidates[order.id] = self._candidates_for(order)
         self._wanted = {order: {driver.id for _, driver in near} for order, near in self._candidates.items()}
         self._start(still_open(problem, previous))
-        if not self._recreate(greedily=False):
-            raise _Expired
+        self.whole = self._recreate(greedily=False)
+        """Whether every order was looked at."""
+
+    def plan(self) -> Plan:
+        return {driver: route for driver, route in self._routes.items() if route}
 
     def improved(self) -> Plan:
         best, best_cost = dict(self._routes), self._total()
@@ -172,7 +181,7 @@ class _Search:
 
     def _recreate(self, *, greedily: bool) -> bool:
         """Insert what is pending, wherever it fits; False when time is up before that is done."""
-        left = []
+        left: list[Order] = []
         wishes: dict[Order, _Wish] = {}
         for order in self._pending:
             if self._expired():

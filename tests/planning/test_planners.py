@@ -138,6 +138,13 @@ def test_without_time_for_any_plan_it_is_greedy(questions: int) -> None:
     assert deadline.asked == questions + 1
 
 
+def test_without_time_for_a_new_plan_the_last_one_is_kept() -> None:
+    day = city(1)
+    last = search.plan(day, {}, 7)
+    assert search.plan(day, last, 8, expired=Deadline(len(day.orders) + 1)) == last
+    assert len(planned(last)) > len(planned(greedy.plan(day, {}, 7)))
+
+
 def test_more_time_gives_no_worse_a_plan_and_all_of_it_the_very_plan_without_a_deadline() -> None:
     for seed in range(3):
         day = city(seed)
@@ -154,3 +161,10 @@ def test_once_time_is_up_nothing_more_is_asked_and_the_plan_is_whole() -> None:
         plan = search.plan(city(2), {}, 1, expired=deadline)
         assert deadline.asked == questions + 1
         assert len(planned(plan)) == len(set(planned(plan)))
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_nobody_is_planned_for_what_they_refused(planner: Planner) -> None:
+    order = Order(1, 0, 5, 0, 5)
+    near, far = Driver(id=1, place=0, free_min=10, off_min=500, refused=frozenset({1})), driver(2, 40)
+    assert planner(problem([order], [near, far]), {1: ((order,),)}, 0) == {2: ((order,),)}
