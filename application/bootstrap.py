@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import redis
 from sqlalchemy import Engine, create_engine, make_url
 
-from application import revision
+from application import revision, valkey_mode
 from application.clocks import Clock, WorldClock, open_clock
 from application.event_store import PostgresEventStore
 from application.gateways.payments.guarded import GuardedPayments
@@ -58,9 +58,10 @@ def open_tiffin(
 ) -> Iterator[Tiffin]:
     """Open everything, close it in the end. Tests hand in what they want otherwise; both URLs are filled in.
 
-    Raises WrongRevision when the database was migrated for other code.
+    Raises WrongRevision when the database was migrated for other code, OnACluster for a node of a Valkey cluster.
     """
     revision.check(settings.database.url)
+    valkey_mode.check(settings.valkey.url)
     regions = {region.id: region for region in settings.regions}
     with ExitStack() as closing:
         valkey = closing.enter_context(connect_valkey(settings.valkey))

@@ -5,7 +5,9 @@ No timer gathers them: while one write is under way the next batch fills by itse
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import batched
+from math import ceil
 from typing import Self
 
 import hiredis
@@ -20,6 +22,8 @@ from projections.valkey.keys import RegionKeys
 MOST_WAITING = 20_000
 """Pings of one region that may wait in one process; at what one connection takes, about 0.2 s of them."""
 PINGS_A_WRITE = 2_000
+CALLS_AT_ONCE = 2
+"""Calls of one write; the server takes all that it has been sent over one connection before it turns to another."""
 
 type Keep = Callable[[Sequence[Ping], bytes], None]
 """Told which pings were written, and the outcome of each as a letter. Must not block."""
@@ -124,19 +128,34 @@ class _Queue:
 
     async def _write(self, pings: Sequence[Ping]) -> bytes:
         now, machine_now = self._clock.now(), self._clock.machine_now()
-        calls = []
-        for chunk in batched(pings, PINGS_A_CALL):
-            keys, *args = record_call(self._keys, chunk, now, machine_now)
-            calls.append(("FCALL", functions.name("record"), len(keys), *keys, *args))
         try:
-            replies = await asyncio.gather(*(self._link.call(*call) for call in calls))
+            return await self._call_for(pings, now, machine_now)
         except hiredis.ReplyError as error:
             if not functions.is_missing(error):
                 raise
             # A new server. What did get through before the library was there is only stale the second time.
             await self._link.call("FUNCTION", "LOAD", "REPLACE", functions.LIBRARY)
-            replies = await asyncio.gather(*(self._link.call(*call) for call in calls))
-        return b"".join(replies)
+            return await self._call_for(pings, now, machine_now)
+
+    async def _call_for(self, pings: Sequence[Ping], now: datetime, machine_now: datetime) -> bytes:
+        """CALLS_AT_ONCE on their way: the server has work while the next is put together, and searches get between."""
+        chunks = enumerate(batched(pings, PINGS_A_CALL))
+        answers: dict[int, bytes] = {}
+
+        async def lane(turns: int) -> None:
+            # One after the other, or both calls would leave in one packet and come back together.
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for number, chunk in chunks:
+                keys, *args = record_call(self._keys, chunk, now, machine_now)
+                answers[number] = await self._link.call("FCALL", functions.name("record"), len(keys), *keys, *args)
+
+        # Both are waited for, also where one fails: what is written anew must not meet what is still under way.
+        lanes = min(CALLS_AT_ONCE, ceil(len(pings) / PINGS_A_CALL))
+        for failed in await asyncio.gather(*map(lane, range(lanes)), return_exceptions=True):
+            if failed is not None:
+                raise failed
+        return b"".join(answers[number] for number in sorted(answers))
 
 
 def _answer(batch: Sequence[_Waiting], outcomes: bytes) -> None:

@@ -13,6 +13,7 @@ from application.privacy.key_file import UnusableKeyFile
 from application.revision import MigrationFailed, WrongRevision
 from application.settings import InvalidSettings
 from application.supervise import NotReady
+from application.valkey_mode import OnACluster
 
 SUBCOMMANDS = {
     "up": "Run everything on this machine: engines, API, projector, follower, workers.",
@@ -36,7 +37,7 @@ SUBCOMMANDS = {
     "planner": "Process: plans a region's orders together when they queue.",
 }
 
-REMEDIED = (InvalidSettings, EngineFailed, WrongRevision, MigrationFailed, NotReady, UnusableKeyFile)
+REMEDIED = (InvalidSettings, EngineFailed, WrongRevision, MigrationFailed, NotReady, UnusableKeyFile, OnACluster)
 """Errors whose message already says what to do."""
 
 

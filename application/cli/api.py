@@ -5,6 +5,7 @@ from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from application import valkey_mode
 from application.engines.embedded import resolved
 from application.revision import check
 from application.settings import Settings, read_settings
@@ -15,6 +16,7 @@ def command() -> None:
     """Serve HTTP until SIGTERM, then let running requests end."""
     with resolved(read_settings()) as settings:
         check(settings.database.url)
+        valkey_mode.check(settings.valkey.url)
         server(settings).serve()
 
 

@@ -12,7 +12,7 @@ import msgspec
 import psycopg
 import redis
 
-from application import revision
+from application import revision, valkey_mode
 from application.engines import account, embedded, postgres, valkey
 from application.engines.failure import EngineFailed
 from application.privacy.key_file import UnusableKeyFile
@@ -173,6 +173,10 @@ def _tables(settings: Settings) -> str:
 
 def _valkey(settings: Settings) -> str:
     with redis.Redis.from_url(settings.valkey.url, socket_timeout=5, socket_connect_timeout=2) as client:
+        try:
+            valkey_mode.refuse(client)
+        except valkey_mode.OnACluster as error:
+            raise Wrong("a node of a cluster", str(error)) from error
         server = client.info("server")
         policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
     if policy != "noeviction":

@@ -6,7 +6,7 @@ import threading
 import click
 from msgspec.structs import replace
 
-from application import logs, metrics
+from application import logs, metrics, valkey_mode
 from application.bootstrap import connect_valkey
 from application.engines.embedded import resolved
 from application.privacy.keys import log_reader, open_keys
@@ -27,6 +27,7 @@ def command() -> None:
     with resolved(read_settings()) as settings:
         logs.configure(settings.observability.log_level, process="projector")
         check(settings.database.url)
+        valkey_mode.check(settings.valkey.url)
         hasty = replace(settings.valkey, connect_timeout_seconds=PURGE_SECONDS, socket_timeout_seconds=PURGE_SECONDS)
         regions = {region.id: region for region in settings.regions}
         with (

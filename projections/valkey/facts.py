@@ -13,7 +13,7 @@ from domain.scoring import FIRST_RATING, rating_of
 from projections.log import Logged
 
 
-class DriverFacts(msgspec.Struct, frozen=True, kw_only=True):
+class DriverFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A driver, on shift or not, as of the log position of the region's rows."""
 
     version: int = 0

@@ -16,13 +16,16 @@ A driver with flag D and not away stands in the geo set `free`; any other with a
 in `due`, scored by the business time to look whether they are silent: pings leave it alone, the sweep that finds
 them heard of puts them off until they could be silent. A claim is until (13 digits) .. order. ]]
 
+local D, S, NOUGHT, ONE = 68, 83, 48, 49  -- as string.byte reads them, which makes no new text as string.sub does
 local NEVER = '0000000000000'
 local FUTURE_MS = 300000     -- a ping may be this far ahead of now
 local FASTEST_MPS = 70       -- nobody drives faster for long ...
 local SLACK_M = 250          -- ... but a fix may be this wrong
+local DEGREE_M = 111195      -- of latitude
+local SLACK_DEGREES_2 = (SLACK_M / DEGREE_M) ^ 2
 local FORGET_MS = 60000      -- after so long any place is believed: perhaps the last one was the wrong one
-local FIRST_RING_M = 125     -- with 200,000 drivers in one metro 250 takes a third longer; a sparse one pays a ring
-local MOST_CANDIDATES = 200
+local FIRST_RING_M = 152     -- the widest for which the server looks through its cells of some 200 m
+local MOST_CANDIDATES = 1000 -- of one search, for some 2 ms: so many silent drivers may stand before a fresh one
 
 local function live_claim(claim, now, order)
   return claim and string.sub(claim, 1, 13) > now and string.sub(claim, 14) ~= order
@@ -41,114 +44,138 @@ local function move(from, to, id)
   end
 end
 
-local function too_far(row, lon, lat, at)
-  local gap_ms = at - tonumber(string.sub(row, 1, 13))
-  if gap_ms >= FORGET_MS then return false end
-  local old_lon, old_lat = string.match(row, '(%S+) (%S+)$', 46)
-  local east = math.abs(lon - old_lon)
+-- Whether a driver can have come from the place in the row. A step within SLACK_M, as most are, needs no clock.
+local function believable(row, lon, lat, stamp)
+  local gap = string.find(row, ' ', 47, true)
+  local east, north = lon - string.sub(row, 46, gap - 1), lat - string.sub(row, gap + 1)
+  if east * east + north * north < SLACK_DEGREES_2 then return true end
+  local gap_ms = stamp - string.sub(row, 1, 13)
+  if gap_ms >= FORGET_MS then return true end
+  if east < 0 then east = -east end
   if east > 180 then east = 360 - east end
-  local dx = east * math.cos(math.rad(lat)) * 111195
-  local dy = (lat - old_lat) * 111195
+  local dx, dy = east * math.cos(math.rad(lat)) * DEGREE_M, north * DEGREE_M
   local most = FASTEST_MPS * gap_ms / 1000 + SLACK_M
-  return dx * dx + dy * dy > most * most
+  return dx * dx + dy * dy <= most * most
+end
+
+-- What is to be said of a ping: a letter as `record` answers. Stamps compare with rows as with the stamps that they
+-- begin with: a row is longer, so that an equal stamp comes before it. `not (a and b)` refuses what is no number, too.
+local function verdict(row, lon, lat, stamp, latest)
+  if not row then return 'u' end
+  if not (lon and lat and lon >= -180 and lon <= 180 and lat >= -85 and lat <= 85) or stamp > latest then return 'i' end
+  if stamp < row then return 's' end
+  if #row > 45 and not believable(row, lon, lat, stamp) then return 'i' end
+  return string.byte(row, 40) == S and 'c' or 'a'
 end
 
 -- keys: state free full · args: now machine_now channel (id lon lat at)*
 -- answers one letter a ping: a accepted, c accepted from a silent driver, s stale, u unknown, i impossible
+-- What makes it slow is not what it commands but every text that Lua makes: a ping costs eight.
 local function record(k, a)
-  local call, sub = server.call, string.sub
-  local state, free, full = k[1], k[2], k[3]
+  local call, byte, sub, n = server.call, string.byte, string.sub, (#a - 3) / 4
   local now, heard = a[1], a[1] .. a[2]
-  local latest = tonumber(now) + FUTURE_MS
-  local ids, n = {}, 0
-  for p = 4, #a, 4 do n = n + 1; ids[n] = a[p] end
+  local latest = string.format('%013d', now + FUTURE_MS)
   if n == 0 then return '' end
-  local found, rows = call('HMGET', state, unpack(ids)), {}
-  for i = 1, n do rows[ids[i]] = found[i] end
-  local out, changed, returned, lines = {}, {}, {}, {}
+  local ids = {}
+  for i = 1, n do ids[i] = a[4 * i] end
+  local found, rows = call('HMGET', k[1], unpack(ids)), {}
+  local out, hash, to_free, to_full, returned, lines = {}, {}, {}, {}, {}, {}
+  local h, x, y = 0, 0, 0
   for i = 1, n do
     local p = 4 * i
-    local id, lon, lat, at = ids[i], tonumber(a[p + 1]), tonumber(a[p + 2]), tonumber(a[p + 3])
-    local row = rows[id]
-    if not row then out[i] = 'u'
-    elseif not (lon and lat and at) or lon < -180 or lon > 180 or lat < -85 or lat > 85 or at > latest then out[i] = 'i'
-    else
-      local stamp = a[p + 3]
-      if stamp > now then stamp, at = now, tonumber(now) end
-      if stamp <= sub(row, 1, 13) then out[i] = 's'
-      elseif #row > 45 and too_far(row, lon, lat, at) then out[i] = 'i'
+    local id, lon, lat, stamp = ids[i], a[p + 1], a[p + 2], a[p + 3]
+    local row = rows[id] or found[i]
+    if stamp > now and stamp <= latest then stamp = now end
+    local letter = verdict(row, tonumber(lon), tonumber(lat), stamp, latest)
+    out[i] = letter
+    if letter == 'a' or letter == 'c' then
+      local flag, away, tens, ones = byte(row, 40, 43)
+      row = stamp .. heard .. sub(row, 40, 40) .. '0' .. sub(row, 42, 45) .. lon .. ' ' .. lat
+      rows[id] = row
+      hash[h + 1], hash[h + 2], h = id, row, h + 2
+      if flag == D then
+        to_free[x + 1], to_free[x + 2], to_free[x + 3], x = lon, lat, id, x + 3
+        if away == ONE then returned[#returned + 1] = id end
       else
-        if sub(row, 40, 41) == 'D1' then returned[#returned + 1] = id end
-        out[i] = sub(row, 40, 40) == 'S' and 'c' or 'a'
-        if sub(row, 42, 43) ~= '00' then
-          lines[#lines + 1] = id .. ' ' .. a[p + 2] .. ' ' .. a[p + 1] .. ' ' .. stamp
-        end
-        rows[id] = stamp .. heard .. sub(row, 40, 40) .. '0' .. sub(row, 42, 45) .. a[p + 1] .. ' ' .. a[p + 2]
-        changed[id] = p
+        to_full[y + 1], to_full[y + 2], to_full[y + 3], y = lon, lat, id, y + 3
       end
+      if ones ~= NOUGHT or tens ~= NOUGHT then lines[#lines + 1] = id .. ' ' .. lat .. ' ' .. lon .. ' ' .. stamp end
     end
   end
-  local hash, to_free, to_full = {}, {}, {}
-  for id, p in pairs(changed) do
-    local row = rows[id]
-    hash[#hash + 1] = id; hash[#hash + 1] = row
-    local to = stands_free(row) and to_free or to_full
-    to[#to + 1] = a[p + 1]; to[#to + 1] = a[p + 2]; to[#to + 1] = id
-  end
-  if #returned > 0 then call('ZREM', full, unpack(returned)) end
-  if #to_free > 0 then call('GEOADD', free, unpack(to_free)) end
-  if #to_full > 0 then call('GEOADD', full, unpack(to_full)) end
-  if #hash > 0 then call('HSET', state, unpack(hash)) end
+  if #returned > 0 then call('ZREM', k[3], unpack(returned)) end
+  if x > 0 then call('GEOADD', k[2], unpack(to_free)) end
+  if y > 0 then call('GEOADD', k[3], unpack(to_full)) end
+  if h > 0 then call('HSET', k[1], unpack(hash)) end
   if #lines > 0 then call('PUBLISH', a[3], table.concat(lines, '\n')) end
   return table.concat(out)
 end
 
--- Those of the candidates who can be asked, at most `wanted`: (id distance_m row facts)*
-local function fitting(k, a, candidates, wanted, excluded)
-  local sub, now, seen_before, heard_before, order = string.sub, a[5], a[6], a[7], a[8]
-  local ids, out, chosen = {}, {}, {}
-  for i = 1, #candidates do ids[i] = candidates[i][1] end
-  if #ids == 0 then return out, 0 end
+-- Adds candidates who can be asked to `out` (lon lat (id row ..)*), which holds `found` of the `wanted` drivers.
+-- Answers how many it holds then.
+local function take(k, a, candidates, passed, out, found, wanted)
+  local byte, sub, now, seen_before, heard_before, order = string.byte, string.sub, a[5], a[6], a[7], a[8]
+  local ids, n = {}, 0
+  for i = 1, #candidates do
+    local id = candidates[i]
+    if not passed[id] then n = n + 1; ids[n] = id end
+  end
+  if n == 0 then return found end
   local rows, claims = server.call('HMGET', k[2], unpack(ids)), server.call('HMGET', k[4], unpack(ids))
-  for i = 1, #ids do
+  for i = 1, n do
     local row = rows[i]
-    if row and stands_free(row) and sub(row, 42, 43) < sub(row, 44, 45) and not excluded[ids[i]]
-      and (sub(row, 14, 26) >= seen_before or sub(row, 27, 39) >= heard_before)
-      and not live_claim(claims[i], now, order) then
-      local n = #chosen
-      chosen[n + 1] = ids[i]
-      out[4 * n + 1], out[4 * n + 2], out[4 * n + 3], out[4 * n + 4] = ids[i], candidates[i][2], row, ''
-      if n + 1 == wanted then break end
+    if row then
+      local flag, away, load10, load1, cap10, cap1 = byte(row, 40, 45)
+      if flag == D and away == NOUGHT and 10 * load10 + load1 < 10 * cap10 + cap1
+        and (sub(row, 14, 26) >= seen_before or sub(row, 27, 39) >= heard_before)
+        and not live_claim(claims[i], now, order) then
+        found = found + 1
+        out[3 * found], out[3 * found + 1], out[3 * found + 2] = ids[i], row, ''
+        if found == wanted then break end
+      end
     end
   end
-  if #chosen > 0 then
-    local facts = server.call('HMGET', k[3], unpack(chosen))
-    for i = 1, #chosen do out[4 * i] = facts[i] or '' end
-  end
-  return out, #chosen
+  return found
+end
+
+local function with_facts(board, out, found)
+  if found == 0 then return out end
+  local ids = {}
+  for i = 1, found do ids[i] = out[3 * i] end
+  local facts = server.call('HMGET', board, unpack(ids))
+  for i = 1, found do out[3 * i + 2] = facts[i] or '' end
+  return out
 end
 
 -- keys: free state board claims · args: lon lat k radius_m now seen_before heard_before order (excluded id)*
--- answers (id distance_m row facts)*, nearest first
+-- answers lon lat (id row facts)*, nearest first; COUNT and radius grow until k are found, the radius is done or
+-- MOST_CANDIDATES were looked at, each once
 local function nearest(k, a)
-  local wanted, radius, excluded = tonumber(a[3]), tonumber(a[4]), {}
-  for i = 9, #a do excluded[a[i]] = true end
+  local wanted, radius, passed = tonumber(a[3]), tonumber(a[4]), {}
+  for i = 9, #a do passed[a[i]] = true end
   local ring, count = math.min(FIRST_RING_M, radius), wanted + 6 + #a - 8
   local most = math.max(MOST_CANDIDATES, count)
+  local out, found = {a[1], a[2]}, 0
   while true do
-    local c = server.call('GEOSEARCH', k[1], 'FROMLONLAT', a[1], a[2], 'BYRADIUS', ring, 'm', 'ASC', 'WITHDIST',
-      'COUNT', count)
-    if #c < wanted and ring < radius then
-      ring = math.min(ring * 2, radius)
-    else
-      local out, found = fitting(k, a, c, wanted, excluded)
-      if found == wanted then return out end
+    local c = server.call('GEOSEARCH', k[1], 'FROMLONLAT', a[1], a[2], 'BYRADIUS', ring, 'm', 'ASC', 'COUNT', count)
+    local n = #c
+    if n >= wanted or ring >= radius then
+      found = take(k, a, c, passed, out, found, wanted)
+      if found == wanted then break end
+      for i = 1, n do passed[c[i]] = true end
+    end
+    if n == count then
       -- Cut short by COUNT: take more candidates of the same ring, for a wider ring would find the same ones.
-      if #c == count and count < most then count = math.min(count * 4, most)
-      elseif #c == count or ring >= radius then return out
-      else ring = math.min(ring * 2, radius) end
+      if count == most then break end
+      count = math.min(count * 4, most)
+    elseif ring >= radius then break
+    else
+      if n == 0 then ring = ring * 8 elseif 8 * n < wanted then ring = ring * 4 else ring = ring * 2 end
+      if ring > radius then ring = radius end
+      -- Looked at more than fit: a ring twice as wide holds some four times as many.
+      if n >= wanted then count = math.min(math.max(count, 4 * n + wanted), most) end
     end
   end
+  return with_facts(k[3], out, found)
 end
 
 -- Why a driver who stands near cannot be asked; nothing of one who can, or whose row is gone.

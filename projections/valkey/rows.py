@@ -7,6 +7,9 @@ import msgspec
 from domain.geo import Position
 from projections.valkey.functions import moment
 
+PLACE = 45
+"""Where the place begins."""
+
 
 class LastPosition(msgspec.Struct, frozen=True):
     """Where a driver was last, and when (business time)."""
@@ -25,7 +28,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse(row: bytes) -> Row:
     """Read a row of the state hash."""
-    last = None
-    if place := row[45:].split():
-        last = LastPosition(Position(lat=float(place[1]), lon=float(place[0])), moment(row[:13]))
-    return Row(load=int(row[41:43]), capacity=int(row[43:45]), last=last)
+    last = LastPosition(place(row), moment(row[:13])) if len(row) > PLACE else None
+    load, capacity = slots(row)
+    return Row(load=load, capacity=capacity, last=last)
+
+
+def place(row: bytes) -> Position:
+    """Where a driver was last who has had a ping, as those in the geo sets have."""
+    lon, _, lat = row[PLACE:].partition(b" ")
+    return Position(lat=float(lat), lon=float(lon))
+
+
+def slots(row: bytes) -> tuple[int, int]:
+    """Orders that a driver carries, and may carry."""
+    return int(row[41:43]), int(row[43:45])

@@ -21,8 +21,10 @@ from tests.application.test_positions import PREFIX, City, east
 from tests.projections.history import NOON
 
 CROWD = 1_000
+MOST_CANDIDATES = 1_000
+"""Of one search, as `functions.lua` says."""
 MOST_SEARCHES = 10
-"""Rings of 125 m to 5 km are seven, and COUNT grows from k + 6 to 200 in two steps."""
+"""Rings of 152 m to 5 km are at most seven, and COUNT grows from k + 6 to MOST_CANDIDATES in three steps."""
 CLAIMANTS = 32
 SLOTS = 40
 
@@ -58,6 +60,40 @@ def test_a_search_among_silent_drivers_only_takes_a_bounded_number_of_looks(city
     assert counted["geosearch"] <= MOST_SEARCHES
     assert counted["hmget"] <= 2 * MOST_SEARCHES
     assert counted["hget"] == 0, "rows are read together"
+
+
+@pytest.mark.parametrize("near_m", [10, 1_500, 4_500])
+@pytest.mark.parametrize("fresh_among_them", [0, 5])
+def test_a_search_goes_on_behind_silent_drivers_until_enough_are_found(
+    city: City, near_m: int, fresh_among_them: int
+) -> None:
+    silent = [city.put() for _ in range(MOST_CANDIDATES - 30)]
+    city.record(*(Ping(driver_id, east(near_m + index / 20), NOON) for index, driver_id in enumerate(silent)))
+    city.wait(31)
+    fresh = [city.put() for _ in range(20)]
+    places = [near_m + 10 * index for index in range(fresh_among_them)]
+    places += [near_m + 110 + index for index in range(20 - fresh_among_them)]
+    city.record(*(Ping(driver_id, east(place), city.now) for driver_id, place in zip(fresh, places, strict=True)))
+    assert city.near_ids() == fresh, "all, nearest first, each once"
+
+
+def test_a_search_that_met_too_many_silent_drivers_gives_up_until_they_are_swept_out(city: City) -> None:
+    silent = [city.put() for _ in range(MOST_CANDIDATES)]
+    city.record(*(Ping(driver_id, east(10), NOON) for driver_id in silent))
+    city.wait(31)
+    fresh = city.put()
+    city.ping(fresh, east(500))
+    assert city.near() == []
+    city.sweep()
+    assert city.near_ids() == [fresh]
+
+
+def test_a_ring_without_anybody_is_not_doubled_step_by_step(city: City) -> None:
+    far = city.put()
+    city.ping(far, east(4_000))
+    city.valkey.config_resetstat()
+    assert city.near_ids() == [far]
+    assert calls(city)["geosearch"] == 3, "152 m, 1.2 km and all 5 km"
 
 
 def test_more_candidates_are_taken_where_the_nearest_are_silent_not_a_wider_ring(city: City) -> None:

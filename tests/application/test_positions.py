@@ -74,7 +74,9 @@ def city(valkey_url: str) -> Iterator[City]:
 
 
 def east(metres: float) -> Position:
-    return Position(lat=CENTER.lat, lon=CENTER.lon + metres / (111_195 * math.cos(math.radians(CENTER.lat))))
+    """With as many digits as are kept of a ping."""
+    lon = CENTER.lon + metres / (111_195 * math.cos(math.radians(CENTER.lat)))
+    return Position(lat=CENTER.lat, lon=round(lon, 6))
 
 
 def test_a_ping_is_taken_and_tells_the_last_position(city: City) -> None:
@@ -339,7 +341,7 @@ def test_positions_of_drivers_under_way_are_published(city: City) -> None:
         city.record(Ping(idle, CENTER, NOON), Ping(carrying, CENTER, NOON))
         message = pubsub.get_message(timeout=2)
     assert message is not None
-    assert message["data"].decode() == f"{carrying} {CENTER.lat} {CENTER.lon} {functions.stamp(NOON)}"
+    assert message["data"].decode() == f"{carrying} {CENTER.lat:.6f} {CENTER.lon:.6f} {functions.stamp(NOON)}"
 
 
 def test_a_server_without_the_functions_gets_them(city: City) -> None:
