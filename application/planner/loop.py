@@ -1,6 +1,7 @@
 """The planner's process: one leads, by an advisory lock, and plans the regions whose dispatch asks for it in turn."""
 
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,15 +57,18 @@ def _lead(tiffin: Tiffin, connection: Connection, stopping: threading.Event) -> 
         for region_id, planner in planners.items():
             if due[region_id] <= tiffin.clock.machine_now():
                 due[region_id] = _next(tiffin, region_id)
-                _step(planner, region_id)
+                _try(planner.step, region_id)
                 connection.execute("SELECT")
         first = min(due.values(), default=tiffin.clock.machine_now() + timedelta(seconds=PAUSE_SECONDS))
         stopping.wait(max(0.0, (first - tiffin.clock.machine_now()).total_seconds()))
+    # Otherwise searches would wait for plans until the key runs out.
+    for region_id, planner in planners.items():
+        _try(planner.stand_back, region_id)
 
 
-def _step(planner: Planner, region_id: str) -> None:
+def _try(act: Callable[[], object], region_id: str) -> None:
     try:
-        planner.step()
+        act()
     except (redis.RedisError, psycopg.OperationalError, StoreBusy) as error:
         log.warning("plan put off", region=region_id, error=str(error))
     except Exception:

@@ -29,6 +29,8 @@ class OnDuty(msgspec.Struct, frozen=True, kw_only=True):
     driver_id: UUID
     position: Position
     orders: tuple[OrderInPlay, ...] = ()
+    full: bool = False
+    """Has as many as the driver may carry."""
 
 
 def minutes(at: datetime) -> float:
@@ -86,6 +88,7 @@ def problem(
             off_min=inf,
             locked=locked,
             heading=bool(locked),
+            sealed=one.full and bool(locked),
             refused=frozenset(order_id.int for order_id in refused.get(one.driver_id, ())) - locked,
         )
 
@@ -117,7 +120,7 @@ def followed(previous: Plan, new: Problem) -> Plan:
         if first:
             joining = free[0] if free and free[0] and free[0][0].restaurant == first[0].restaurant else ()
             rest = free[1:] if joining else free
-            room = new.bundle_orders - len(first)
+            room = 0 if driver.sealed else new.bundle_orders - len(first)
             free = [(*first, *joining[:room]), joining[room:], *rest]
         if route := tuple(bundle for bundle in free if bundle):
             plan[driver.id] = route

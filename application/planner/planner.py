@@ -16,6 +16,7 @@ from application.matching import may_ask
 from application.planner.committing import Step, moment, steps
 from application.planner.districts import districts
 from application.planner.outlook import OnDuty, by_driver, followed, minutes, problem
+from application.planner.overdue import Overdue
 from application.positions import Near
 from application.reactions import rows
 from application.reactions.actors import Work
@@ -67,6 +68,7 @@ class Planner:
         self._intentions: Intentions | None = None
         self._asked: dict[tuple[int, datetime], _Asked] = {}
         self._barred: dict[tuple[UUID, UUID], datetime] = {}
+        self._overdue = Overdue(region)
 
     def step(self) -> bool:
         """Plan once, if orders queue. Returns whether they do."""
@@ -74,7 +76,7 @@ class Planner:
         with self._tiffin.reads.connect() as connection:
             in_play = order_lists.in_play(connection, self._region.id, limit=MOST_IN_PLAY)
         if not self._queue(sum(order.status in NEEDS_DRIVER for order in in_play)):
-            self._stand_back()
+            self.stand_back()
             return False
         self._planning_now = True
         # Whoever is told of a search meanwhile leaves it to the plan.
@@ -88,7 +90,7 @@ class Planner:
         enough = self._planning.from_load * (CALM_BELOW if self._planning_now else 1.0)
         return waiting > 0 and waiting >= enough * on_shift
 
-    def _stand_back(self) -> None:
+    def stand_back(self) -> None:
         """Let searches go on by themselves."""
         if self._planning_now:
             self._planning_now = False
@@ -107,9 +109,10 @@ class Planner:
         asked = {order_id: self._asked_before(one) for order_id, one in waiting.items()}
         searching = [known[order_id] for order_id in waiting if asked[order_id].may_ask]
         near = self._near(searching, now)
-        on_duty = self._carrying(in_play, now)
+        carriers = self._carrying(in_play, now)
         # The read model and Valkey are not of one moment: who carries something in either is not idle.
-        carrying = {one.driver_id for one in on_duty}
+        carrying = {one.driver_id for one in carriers}
+        on_duty = self._overdue.left_out(carriers, now)
         on_duty += [_idle(one) for one in near.values() if not one.load and one.driver_id not in carrying]
         foreseen = self._planned(searching, on_duty, self._refused(asked), now)
         self._intend(foreseen, in_play, len(on_duty), now)
@@ -220,9 +223,10 @@ class Planner:
         silent_at = now - timedelta(seconds=self._region.dispatch.silent_seconds)
         found = []
         for (driver_id, carried), text in zip(carrying.items(), texts, strict=True):
-            last = parse(text).last if text is not None else None
-            if last is not None and last.at >= silent_at:
-                found.append(OnDuty(driver_id=driver_id, position=last.position, orders=carried))
+            row = parse(text) if text is not None else None
+            if row is not None and row.last is not None and row.last.at >= silent_at:
+                full = max(row.load, len(carried)) >= row.capacity
+                found.append(OnDuty(driver_id=driver_id, position=row.last.position, orders=carried, full=full))
         return found
 
     def _asked_before(self, one: rows.Search) -> _Asked:

@@ -14,6 +14,7 @@ from application.planner.outlook import OnDuty, by_driver, followed, minutes, pr
 from domain.geo import Position
 from domain.order import DispatchStatus, Status
 from domain.region import PORTO, Travel
+from planning import search
 from planning.problem import Driver, Plan, Problem
 from projections.order_lists import OrderInPlay
 
@@ -81,6 +82,17 @@ def test_who_is_on_the_way_to_a_restaurant_may_be_given_more_there() -> None:
     assert driver.locked == {carried.order_id.int}
     assert driver.free_min - found.now_min == pytest.approx(2, rel=1e-3)
     assert {one.id for one in found.orders} == {carried.order_id.int, new.order_id.int}
+
+
+def test_who_is_full_is_given_no_more_not_even_there() -> None:
+    first, joining = order(), order()
+    before = planned([first, joining], OnDuty(driver_id=UUID(int=7), position=KITCHEN))
+    plan: Plan = {7: (tuple(before.orders),)}
+    mine = replace(first, driver_id=UUID(int=7))
+    now = planned([joining], OnDuty(driver_id=UUID(int=7), position=KITCHEN, orders=(mine,), full=True))
+    assert only(now).sealed
+    for found in (followed(plan, now), search.plan(now, followed(plan, now), 0)):
+        assert [[one.id for one in bundle] for bundle in found[7]] == [[first.order_id.int], [joining.order_id.int]]
 
 
 def test_who_has_the_food_is_free_at_the_customers() -> None:

@@ -70,6 +70,20 @@ def test_without_its_planner_an_order_is_offered_alone(place: Town) -> None:
     assert place.topics(order_id).count("driver_offered") == 1
 
 
+def test_a_planner_that_is_told_to_end_leaves_searches_to_themselves_at_once(
+    settings: Settings, tmp_path: Path
+) -> None:
+    seldom = replace(PATIENT, planning=Planning(every_seconds=5.0, from_load=0.5))
+    with town(settings, seldom, tmp_path) as place, place.process("follower"):
+        place.driver(metres_away=300.0)
+        place.confirm()
+        with planner(place) as process:
+            eventually(lambda: intentions.read(place.tiffin, "porto"), what="somebody plans")
+            process.send_signal(signal.SIGTERM)
+            process.wait(10.0)
+        assert intentions.read(place.tiffin, "porto") is None, "not only when the key has run out"
+
+
 def test_a_planner_killed_in_the_middle_of_an_offer_is_made_good(settings: Settings, tmp_path: Path) -> None:
     eager = replace(PATIENT, planning=Planning(every_seconds=0.3, from_load=0.5, lead_seconds=36_000.0))
     with town(settings, eager, tmp_path) as place, planner(place) as victim:
