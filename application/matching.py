@@ -72,7 +72,7 @@ def choose_driver(positions: Positions, search: Search) -> Choice | None:
 
 def hold_planned(positions: Positions, search: Search, driver_id: UUID) -> Choice:
     """Hold the driver whom a plan foresees, if still near, free and fit. Raises PlanOvertaken."""
-    choices = candidates(positions, search, search.region.dispatch.radii_m[-1])
+    choices = candidates(positions, search, search.region.dispatch.radii_m[-1], first=driver_id)
     planned = next((choice for choice in choices if choice.driver_id == driver_id), None)
     if planned is None:
         raise PlanOvertaken("the driver whom the plan foresees cannot be asked now")
@@ -83,20 +83,21 @@ def hold_planned(positions: Positions, search: Search, driver_id: UUID) -> Choic
     return replace(planned, rivals=tuple(others[:MOST_RIVALS]))
 
 
-def candidates(positions: Positions, search: Search, radius_m: float) -> list[Choice]:
-    """Who could be asked within a radius, best first; looks only, and holds nobody."""
+def candidates(positions: Positions, search: Search, radius_m: float, *, first: UUID | None = None) -> list[Choice]:
+    """Who could be asked within a radius, best first; looks only, and holds nobody. `first` as `batches` has it."""
     near = _nearest(positions, search, radius_m)
-    return list(ranked(near, search, radius_m, batches(near, search)))
+    return list(ranked(near, search, radius_m, batches(near, search, first=first)))
 
 
-def batches(near: Sequence[Near], search: Search) -> dict[UUID, Batch | Refused | None]:
-    """Of the nearest drivers who carry orders, whether this one goes with them.
+def batches(near: Sequence[Near], search: Search, *, first: UUID | None = None) -> dict[UUID, Batch | Refused | None]:
+    """Of the nearest drivers who carry orders, and of the `first`, whether this one goes with them.
 
     None for whoever has all food in the car: the next order comes after, not between, and is offered as such.
     """
     found: dict[UUID, Batch | Refused | None] = {}
     new, drive = errand(search.order, search.now), travelling(search.region, search.now)
-    for driver in [one for one in near if one.load][:MOST_CARRYING]:
+    carrying = sorted((one for one in near if one.load), key=lambda one: one.driver_id != first)
+    for driver in carrying[:MOST_CARRYING]:
         carried = search.carried(driver.driver_id)
         if all(one.picked_up for one in carried):
             found[driver.driver_id] = None

@@ -7,10 +7,10 @@ import pytest
 from application import commands
 from application.carrying import carried_by
 from application.kinds import DRIVER
-from application.matching import Search, unbatched
+from application.matching import MOST_CARRYING, Search, unbatched
 from domain.batching import NotBatched
 from domain.event import Role
-from domain.order import DriverOffered, Status
+from domain.order import DriverOffered, Foreseen, Status
 from domain.routing import Call
 from tests.application.stage import Stage
 from tests.domain.samples import MAPPER, recorded
@@ -83,6 +83,19 @@ def test_after_pick_up_the_next_order_is_offered_as_one_that_comes_after(stage: 
     found = offered(stage, stage.confirmed())
     assert (found.driver_id, found.batch) == (driver_id, None)
     assert found.score.factors["load"] == -15.0
+
+
+def test_whom_a_plan_foresees_is_looked_up_though_others_who_carry_are_nearer(stage: Stage) -> None:
+    _, planned = carrying(stage)
+    stage.street.drivers[planned] = 900.0
+    for number in range(MOST_CARRYING):
+        stage.street.loads[stage.driver(metres_away=100.0 * number)] = 1
+    order_id, now = stage.confirmed(), stage.clock.now()
+    plan = Foreseen(pickup_at=now, needed_at=now, orders=1, drivers=MOST_CARRYING + 1)
+    stage.run(commands.OfferPlanned(order_id=order_id, driver_id=planned, plan=plan))
+    (offer,) = [event for event in stage.events(order_id) if isinstance(event, DriverOffered)]
+    assert offer.driver_id == planned
+    assert offer.batch is not None
 
 
 def test_what_is_recorded_of_a_batch_is_read_again(stage: Stage) -> None:
