@@ -1,7 +1,7 @@
 """Whom to ask for an order: the best driver, the one that a plan foresees, or several at once."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from application.bootstrap import Tiffin
 from application.broadcast import choose_drivers
@@ -49,10 +49,6 @@ def _searches(order: Order) -> bool:
     return order.status in NEEDS_DRIVER and order.driver_id is None and not order.offers
 
 
-def _asks(order: Order, driver_id: UUID) -> bool:
-    return any(offer.driver_id == driver_id for offer in order.offers)
-
-
 def _search(tiffin: Tiffin, ctx: Context, order: Order) -> Search:
     region = tiffin.regions[order.region]
     return Search(
@@ -88,11 +84,7 @@ def _offer(tiffin: Tiffin, ctx: Context, search: Search, choice: Choice, plan: F
     try:
         return save_order(tiffin, ctx, order, events)
     except Exception as error:
-        # Nobody was asked, as far as is known here; the hold would otherwise last as long as the offer. Where somebody
-        # else was first, it may be the hold of their offer to this very driver.
-        overtaken = isinstance(error, Fenced | VersionConflict)
-        if not (overtaken and _asks(tiffin.store.load(ORDER, order.id), choice.driver_id)):
-            tiffin.positions.release_claim(region.id, choice.driver_id, order.id)
+        _let_go(tiffin, order, [choice], error)
         raise
 
 
@@ -127,10 +119,21 @@ def _broadcast(tiffin: Tiffin, ctx: Context, search: Search) -> Receipt:
     )
     try:
         return save_order(tiffin, ctx, order, events)
-    except Exception:
-        for choice in chosen:
-            tiffin.positions.release_claim(region.id, choice.driver_id, order.id)
+    except Exception as error:
+        _let_go(tiffin, order, chosen, error)
         raise
+
+
+def _let_go(tiffin: Tiffin, order: Order, choices: Sequence[Choice], error: Exception) -> None:
+    """Nobody was asked, as far as is known here; the holds would otherwise last as long as the offers.
+
+    Where somebody else was first, they may be the holds of their offers to these very drivers.
+    """
+    standing = tiffin.store.load(ORDER, order.id).offers if isinstance(error, Fenced | VersionConflict) else ()
+    asked = {offer.driver_id for offer in standing}
+    for choice in choices:
+        if choice.driver_id not in asked:
+            tiffin.positions.release_claim(order.region, choice.driver_id, order.id)
 
 
 def _nobody(tiffin: Tiffin, ctx: Context, search: Search) -> Receipt:

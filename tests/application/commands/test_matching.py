@@ -1,13 +1,16 @@
 """Matching: the best driver who was not asked yet, held while asked; none: the round ends, the search does not."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from application import commands
-from application.store import Closing, StoreBusy
+from application.store import Closing, Fenced, Receipt, StoreBusy
 from domain.order import DispatchStatus
+from domain.region import PORTO, Dispatch, Offers
 from tests.application.stage import NOON, Stage
 
 
@@ -108,6 +111,30 @@ def test_an_offer_that_could_not_be_stored_lets_its_driver_go(stage: Stage, monk
             stage.run(commands.MatchOrder(order_id=order_id))
     assert asked_to_append == [{driver_id: order_id}]
     assert stage.street.held == {}
+
+
+@pytest.mark.parametrize("offers", Offers)
+def test_who_was_second_to_ask_the_same_drivers_leaves_them_held(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, offers: Offers
+) -> None:
+    assert isinstance(stage.tiffin.regions, dict)
+    monkeypatch.setitem(stage.tiffin.regions, "porto", replace(PORTO, dispatch=Dispatch(offers=offers)))
+    order_id = stage.confirmed()
+    drivers = [stage.driver(metres_away=100.0 * number) for number in range(1, 5)]
+    append = stage.store.append
+
+    def overtaken(*args: Any, **kwargs: Any) -> Receipt:
+        monkeypatch.setattr(stage.store, "append", append)
+        stage.run(commands.MatchOrder(order_id=order_id))
+        return append(*args, **kwargs)
+
+    monkeypatch.setattr(stage.store, "append", overtaken)
+    lost = Closing(position=7, actor_name="matching.match_order", lease_token=uuid4())
+    with pytest.raises(Fenced):
+        stage.run(commands.MatchOrder(order_id=order_id), closing=lost)
+    asked = [offer.driver_id for offer in stage.order(order_id).offers]
+    assert asked == drivers[: len(asked)]
+    assert stage.street.held == dict.fromkeys(asked, order_id)
 
 
 def test_what_was_overtaken_is_quiet(stage: Stage) -> None:
