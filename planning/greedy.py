@@ -21,6 +21,6 @@ def plan(problem: Problem, previous: Plan, seed: int) -> Plan:  # noqa: ARG001 -
 
 
 def _may(problem: Problem, driver: Driver, order: Order) -> bool:
-    arrival_min = driver.free_min + problem.travel_min[driver.place][order.restaurant]
-    pickup_min = max(order.ready_min, arrival_min + problem.pickup_service_min / 2)
-    return pickup_min <= driver.off_min and order.id not in driver.refused
+    away_min = problem.travel_min[driver.place][order.restaurant]
+    pickup_min = max(order.ready_min, driver.free_min + away_min + problem.pickup_service_min / 2)
+    return away_min <= problem.reach_min and pickup_min <= driver.off_min and order.id not in driver.refused

@@ -5,6 +5,7 @@ Times are minutes on any one clock. Places are indices into `travel_min`, so tha
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 MAX_BUNDLE_ORDERS = 4
@@ -76,6 +77,8 @@ class Problem:
     """Restaurant's place → its recent orders, for what a driver's place is worth."""
     bundle_orders: int = MAX_BUNDLE_ORDERS
     """So many orders at most go together."""
+    reach_min: float = inf
+    """Nobody is sent further for a pick-up, from where they are free."""
 
 
 type Planner = Callable[[Problem, Plan, int], Plan]

@@ -124,12 +124,12 @@ class _Search:
     def _candidates_for(self, order: Order) -> list[tuple[float, Driver]]:
         """Who could be there soonest, each with what the order costs with them at least; the cheapest first."""
         restaurant, ready, service = order.restaurant, order.ready_min, self._problem.pickup_service_min / 2
-        travel = self._problem.travel_min
+        travel, reach = self._problem.travel_min, self._problem.reach_min
         there = [(travel[driver.place][restaurant], driver) for driver in self._problem.drivers]
         able = [
             (max(ready, driver.free_min + away + service), away, driver.id)
             for away, driver in there
-            if driver.free_min + away + service <= driver.off_min and order.id not in driver.refused
+            if away <= reach and driver.free_min + away + service <= driver.off_min and order.id not in driver.refused
         ]
         able.sort()
         return [(LATE * (pickup - ready), self._drivers[driver]) for pickup, _, driver in able[:CANDIDATES]]

@@ -103,6 +103,7 @@ def problem(
         dropoff_service_min=DROPOFF_SERVICE_MIN,
         demand=demand,
         bundle_orders=MOST_ORDERS,
+        reach_min=drive(region.dispatch.radii_m[-1]) / 60.0,
     )
 
 

@@ -1,5 +1,6 @@
 """Plans for a small city of our own: places 0 and 1 are restaurants ten minutes apart."""
 
+from dataclasses import replace
 from math import inf
 from random import Random
 
@@ -168,3 +169,10 @@ def test_nobody_is_planned_for_what_they_refused(planner: Planner) -> None:
     order = Order(1, 0, 5, 0, 5)
     near, far = Driver(id=1, place=0, free_min=10, off_min=500, refused=frozenset({1})), driver(2, 40)
     assert planner(problem([order], [near, far]), {1: ((order,),)}, 0) == {2: ((order,),)}
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_nobody_is_sent_further_than_the_reach(planner: Planner) -> None:
+    day = replace(problem([Order(1, 0, 5, 10, 20), Order(2, 0, 5, 59, 50)], [driver(7, 0), driver(8, 1)]), reach_min=20)
+    assert planned(planner(day, {}, 0)) == [1]
+    assert planned(planner(replace(day, reach_min=59), {}, 0)) == [1, 2]

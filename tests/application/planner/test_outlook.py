@@ -122,6 +122,13 @@ def test_a_refusal_holds_but_not_for_what_the_driver_has_by_now() -> None:
     assert only(found).refused == {new.order_id.int}
 
 
+def test_nobody_is_foreseen_who_is_too_far_away_to_be_asked() -> None:
+    within, beyond = order(restaurant_position=north(9_900)), order(restaurant_position=north(-10_100))
+    idle = [OnDuty(driver_id=UUID(int=number), position=KITCHEN) for number in (7, 8)]
+    plan = search.plan(planned([within, beyond], *idle), {}, 0)
+    assert [one.id for route in plan.values() for bundle in route for one in bundle] == [within.order_id.int]
+
+
 def test_whoever_is_asked_is_taken_to_say_yes() -> None:
     asked, carried, free = order(offered_to=UUID(int=7)), order(driver_id=UUID(int=8)), order()
     assert by_driver([asked, carried, free]) == {UUID(int=7): (asked,), UUID(int=8): (carried,)}
