@@ -96,7 +96,9 @@ def batches(near: Sequence[Near], search: Search) -> dict[UUID, Batch | Refused 
     """
     found: dict[UUID, Batch | Refused | None] = {}
     new, drive = errand(search.order, search.now), travelling(search.region, search.now)
-    for driver in [one for one in near if one.load][:MOST_CARRYING]:
+    carrying = [one for one in near if one.load][:MOST_CARRYING]
+    search.carried.look_up([driver.driver_id for driver in carrying])
+    for driver in carrying:
         carried = search.carried(driver.driver_id)
         if all(one.picked_up for one in carried):
             found[driver.driver_id] = None
