@@ -207,6 +207,13 @@ class Load:
             await asyncio.sleep(TICK_SECONDS)
             self.result.lags.append(time.perf_counter() - before - TICK_SECONDS)
 
+    async def end(self) -> None:
+        """Whatever is still under way is of no more interest."""
+        under_way = list(self._tasks)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
     def _begin[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -232,8 +239,9 @@ async def main() -> None:
         _say(b"confirmed")
         await _line()
         load.result.repeats = api.repeats
-        # Whatever is still open ends with the process.
-        _say(msgspec.json.encode(load.result))
+        answer = msgspec.json.encode(load.result)
+        await load.end()
+    _say(answer)
 
 
 async def _line() -> bytes:
