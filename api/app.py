@@ -17,7 +17,7 @@ from api.call import CALL, ApiRequest, Call
 from api.controllers import CONTROLLERS
 from api.problems import respond
 from api.services import Services, Wiring, open_services
-from application import logs
+from application import collector, logs
 from application.bootstrap import open_tiffin
 from application.metrics import http_request_duration_seconds
 from application.settings import Settings, read_settings
@@ -78,7 +78,9 @@ def create_app() -> Api:
     """What granian calls in each of its processes: the application that the environment describes."""
     settings = read_settings()
     logs.configure(settings.observability.log_level, process="api")
-    return make_app(settings)
+    app = make_app(settings)
+    collector.settle()
+    return app
 
 
 def make_app(settings: Settings, wiring: Wiring = open_tiffin) -> Api:

@@ -10,7 +10,8 @@ from that moment, when the search is due, to the arrival of the first offer's fr
 `confirmed_p50_ms` and `confirmed_p99_ms` count from the confirmation (its `occurred_at`), the planned second included.
 All leave out the orders of the first seconds. An order whose offer had not arrived within 10 s of the load's end counts
 as `unmatched`. `stages` says where the time went: until a worker began to search, until its offer was in the log, until
-the frame was there. Everything runs on one machine, the load, too: `load_lag_p99_ms` is how late its own timers ran.
+the frame was there. All runs on one machine, the load, too: `load_lag_p99_ms` is how late its own timers ran, and
+`cores_used` by others what else went on.
 """
 
 import json
@@ -25,6 +26,7 @@ from uuid import UUID
 
 import click
 import msgspec
+import psutil
 import psycopg
 
 from application import worlds
@@ -113,10 +115,11 @@ def main(
             for process in load:
                 process.say(f"go {start} {started}")
             time.sleep(max(0.0, start - time.time()))
-            before = spent(world.settings.data_dir, ids)
+            before, machine = spent(world.settings.data_dir, ids), _machine()
             for process in load:
                 process.expect(b"confirmed")
             after = spent(world.settings.data_dir, ids)
+            took, busy = (now - then for now, then in zip(_machine(), machine, strict=True))
             _drain(world.settings.database.url)
             for process in load:
                 process.say("stop")
@@ -128,6 +131,8 @@ def main(
         kind: round((after[kind] - before.get(kind, 0.0)) * 1_000 / max(1, found["orders"]), 2)
         for kind in sorted(after)
     }
+    own = sum(after.values()) - sum(before.values())
+    found["cores_used"] = {"by_this": round(own / took, 2), "by_others": round((busy - own) / took, 2)}
     found |= {"drivers": drivers, "seconds": seconds, "rate": rate, "cores": len(os.sched_getaffinity(0))}
     found["processes"] = {
         "api": api.workers,
@@ -179,6 +184,7 @@ def matched(
         "frames": sum(result.frames for result in results),
         "errors": sum(len(result.errors) for result in results),
         "repeats": sum(result.repeats for result in results),
+        "sockets_closed": sum(len(result.closed) for result in results),
     }
 
 
@@ -226,6 +232,12 @@ def _drain(url: str) -> None:
     time.sleep(1.0)
 
 
+def _machine() -> tuple[float, float]:
+    """Now, and the processor seconds that everybody on this machine has used."""
+    times = psutil.cpu_times()
+    return time.monotonic(), sum(times) - times.idle - times.iowait - times.guest - times.guest_nice
+
+
 def _ms(seconds: Iterable[float], share: float) -> float | None:
     value = percentile(seconds, share)
     return None if value is None else round(value * 1_000, 1)
@@ -233,6 +245,7 @@ def _ms(seconds: Iterable[float], share: float) -> float | None:
 
 def _print_errors(results: Sequence[Result]) -> None:
     kinds = Counter(error[:160] for result in results for error in result.errors)
+    kinds.update(f"a socket was closed with {code}" for result in results for code in result.closed)
     for error, times in kinds.most_common(10):
         click.echo(f"{times} × {error}", err=True)
 

@@ -23,7 +23,8 @@ import uvloop
 from benchmarks.matching_people import People, Someone
 from simulation.client import Api, Person, Refused, Unreachable
 
-CONNECTING = 32
+CONNECTING = 12
+RECONNECT_SECONDS = 1.0
 PLACING = 24
 TICK_SECONDS = 0.02
 OFFERED = '"topic":"order.driver_offered"'
@@ -61,15 +62,30 @@ class Result(msgspec.Struct, kw_only=True):
     frames: int = 0
     errors: list[str] = []
     repeats: int = 0
+    closed: list[int] = []
+    """The codes that sockets were closed with; each driver connects again."""
 
 
-class _Data(msgspec.Struct):
-    data: dict[str, Any]
+class _Offer(msgspec.Struct):
+    offer_id: UUID
+
+
+class _OrderOffered(msgspec.Struct):
     order_id: UUID
+    data: _Offer
 
 
-class _Frame(msgspec.Struct):
-    data: _Data
+class _StandingOffer(msgspec.Struct):
+    order_id: UUID
+    offer_id: UUID
+
+
+class _Standing(msgspec.Struct):
+    offers: list[_StandingOffer]
+
+
+class _Frame[D](msgspec.Struct):
+    data: D
 
 
 class Load:
@@ -87,7 +103,8 @@ class Load:
         self.started: float | None = None
         self.gone = asyncio.Event()
         """Time runs."""
-        self._read = msgspec.json.Decoder(_Frame).decode
+        self._read = msgspec.json.Decoder(_Frame[_OrderOffered]).decode
+        self._read_snapshot = msgspec.json.Decoder(_Frame[_Standing]).decode
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # Drivers
@@ -107,15 +124,14 @@ class Load:
     async def _drive(self, driver: Someone, listening: asyncio.Event) -> None:
         url = self.task.base_url.replace("http", "ws", 1) + "/v1/driver/stream"
         headers = {"Authorization": f"Bearer {driver.token}"}
-        try:
-            async with self.api.http.ws_connect(url, headers=headers, max_msg_size=2**20) as socket:
-                await self._follow(driver, socket, listening)
-        except aiohttp.ClientError as error:
-            self.result.errors.append(repr(error))
-        else:
-            self.result.errors.append("a driver's socket was closed")
-        finally:
-            listening.set()
+        while True:
+            try:
+                async with self.api.http.ws_connect(url, headers=headers, max_msg_size=2**20) as socket:
+                    await self._follow(driver, socket, listening)
+                self.result.closed.append(socket.close_code or 0)
+            except aiohttp.ClientError as error:
+                self.result.errors.append(repr(error))
+            await asyncio.sleep(self.rng.uniform(0, RECONNECT_SECONDS))
 
     async def _follow(self, driver: Someone, socket: aiohttp.ClientWebSocketResponse, listening: asyncio.Event) -> None:
         person = Person(self.api, driver.token, str(driver.id))
@@ -127,14 +143,17 @@ class Load:
                 return
             self.result.frames += 1
             if OFFERED in message.data:
-                self._hear(person, self._read(message.data).data, now)
+                offer = self._read(message.data).data
+                self._hear(person, offer.order_id, offer.data.offer_id, now)
             elif SNAPSHOT in message.data:
                 listening.set()
+                for standing in self._read_snapshot(message.data).data.offers:
+                    self._hear(person, standing.order_id, standing.offer_id, now)
 
-    def _hear(self, person: Person, offer: _Data, now: float) -> None:
+    def _hear(self, person: Person, order_id: UUID, offer_id: UUID, now: float) -> None:
         self.result.offers += 1
-        self.result.heard.setdefault(offer.order_id, now)
-        self._begin(self._post(person, f"/v1/orders/{offer.order_id}/offers/{offer.data['offer_id']}/acceptance"))
+        self.result.heard.setdefault(order_id, now)
+        self._begin(self._post(person, f"/v1/orders/{order_id}/offers/{offer_id}/acceptance"))
 
     async def _keep_pinging(self, driver: Someone, socket: aiohttp.ClientWebSocketResponse) -> None:
         await self.gone.wait()
