@@ -3,7 +3,8 @@
 A world of its own with all its processes; 5,000 drivers on shift, each at `/v1/driver/stream`, sending a position
 every 10 s. Orders are placed ahead; then restaurants confirm `--rate` of them a second, open loop, over HTTP. A driver
 accepts every offer at once, over HTTP; `--carry-seconds` after its confirmation the customer cancels the order, which
-frees the driver, so that the load can go on for ever.
+frees the driver, so that the load can go on for ever. Orders are offered one by one: a plan would hold offers back on
+purpose (`--planning` lets it).
 
 The product looks for a driver only `settle_seconds` (1 s) after an order was confirmed. `p50_ms` and `p99_ms` count
 from that moment, when the search is due, to the arrival of the first offer's frame at the driver's process;
@@ -67,6 +68,7 @@ class Matched(NamedTuple):
 @click.option("--carry-seconds", type=click.FloatRange(2, 600), default=12, show_default=True)
 @click.option("--generators", type=click.IntRange(1, 16), default=2, show_default=True, help="Load processes.")
 @click.option("--api-workers", type=click.IntRange(1, 64), help="API processes (default: the settings').")
+@click.option("--planning", is_flag=True, help="Leave orders to the region's plan while they queue.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Worker processes (default: the settings').")
 def main(
     rate: float,
@@ -77,13 +79,15 @@ def main(
     generators: int,
     api_workers: int | None,
     workers: int | None,
+    *,
+    planning: bool,
 ) -> None:
     """Measure, and print one JSON line last."""
     settings = read_settings()
     api = msgspec.structs.replace(settings.api, workers=api_workers or settings.api.workers)
     worker = msgspec.structs.replace(settings.worker, processes=workers or settings.worker.processes)
     settings = msgspec.structs.replace(settings, api=api, worker=worker)
-    region = settings.regions[0]
+    region = settings.regions[0] if planning else one_by_one(settings.regions[0])
     now = MachineClock().now()
     name = f"bench-{now:%Y%m%d-%H%M%S}"
     with worlds.create(name, speed=1.0, origin_business=now, regions=[region], settings=settings) as world:
@@ -143,6 +147,11 @@ def main(
         "load": generators,
     }
     click.echo(json.dumps(found))
+
+
+def one_by_one(region: Region) -> Region:
+    """A region that offers every order by itself, as soon as it may."""
+    return msgspec.structs.replace(region, dispatch=msgspec.structs.replace(region.dispatch, planning=None))
 
 
 def matched(
