@@ -1,15 +1,13 @@
 """A driver's WebSocket: positions up; offers, orders and what became of the positions down. Frames are JSON texts.
 
-Up: what `POST /v1/driver/positions` takes. Down: `type` and `data` with `snapshot`, `order`, `resync`, `heart-beat` and
-`closing`, as the stream of server-sent events has them, and for each frame that came up, in order, one of `taken`,
-`busy` or `refused`. Who comes back is given a new snapshot, and may send again what was not answered: what arrived is
-only stale the second time.
+`api.driver_frames` says which, and when it is closed. Who comes back is given a new snapshot, and may send again what
+was not answered: what arrived is only stale the second time.
 """
 
 import asyncio
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import msgspec
 from litestar import Controller, WebSocket, websocket
@@ -17,6 +15,17 @@ from litestar.exceptions import WebSocketDisconnect
 
 from api.bodies.driver import Pings
 from api.call import Call, call_of
+from api.driver_frames import (
+    FAULT,
+    FRAME_BYTES,
+    GOING_AWAY,
+    IDLE,
+    IDLE_SECONDS,
+    MOST_REFUSED,
+    POLICY,
+    TRY_AGAIN,
+    UNAUTHENTICATED,
+)
 from api.operations import DRIVER, authenticate
 from api.problems import ProblemError, kind_of
 from api.streams import DriverStream, frame, frames
@@ -28,13 +37,6 @@ from application.metrics import driver_frames_refused_total
 from application.pings import Busy
 from application.sessions import Identity
 from domain.errors import NotFound, Refusal
-
-FRAME_BYTES: Final = 65_536
-IDLE_SECONDS: Final = 120.0
-"""Who sends nothing for so long is not there any more."""
-MOST_REFUSED: Final = 100
-"""One after the other: whoever sends so many does not mean us."""
-UNAUTHENTICATED, IDLE, GOING_AWAY, POLICY, FAULT, TRY_AGAIN = 4401, 4408, 1001, 1008, 1011, 1013
 
 log = logs.logger(__name__)
 
