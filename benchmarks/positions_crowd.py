@@ -109,7 +109,6 @@ def _copy_people(connection: psycopg.Connection[tuple[object, ...]], identities:
         "on_shift": True,
         "silent": False,
         "suspended": False,
-        "rating": 4.7,
     }
     role = Role.DRIVER.value
     tables = {
