@@ -4,12 +4,14 @@ import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from time import perf_counter
 from typing import Any, cast
 
 from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Message, Receive, Scope, Send, WebSocketScope
+from prometheus_client import Histogram
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.body import JsonBody
@@ -17,7 +19,7 @@ from api.call import CALL, ApiRequest, Call
 from api.controllers import CONTROLLERS
 from api.problems import respond
 from api.services import Services, Wiring, open_services
-from application import logs
+from application import collector, logs
 from application.bootstrap import open_tiffin
 from application.metrics import http_request_duration_seconds
 from application.settings import Settings, read_settings
@@ -25,6 +27,7 @@ from application.settings import Settings, read_settings
 UNMATCHED = "unmatched"
 
 _log = logs.logger(__name__)
+_stdlib_log = logging.getLogger(__name__)
 
 
 class Api(Litestar):
@@ -78,7 +81,9 @@ def create_app() -> Api:
     """What granian calls in each of its processes: the application that the environment describes."""
     settings = read_settings()
     logs.configure(settings.observability.log_level, process="api")
-    return make_app(settings)
+    app = make_app(settings)
+    collector.settle()
+    return app
 
 
 def make_app(settings: Settings, wiring: Wiring = open_tiffin) -> Api:
@@ -111,7 +116,13 @@ def make_app(settings: Settings, wiring: Wiring = open_tiffin) -> Api:
 def _observe(scope: HTTPScope, status: int, seconds: float) -> None:
     """Count a request under its path's template (paths hold ids, and labels must stay few); tell it, if asked to."""
     route = scope.get("path_template") or UNMATCHED
-    http_request_duration_seconds.labels(scope["method"], route, str(status)).observe(seconds)
-    if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
+    _durations(scope["method"], route, status).observe(seconds)
+    if _stdlib_log.isEnabledFor(logging.DEBUG):
         ids = {name: str(value) for name, value in scope["path_params"].items() if name.endswith("_id")}
         _log.debug("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1), **ids)
+
+
+@lru_cache(maxsize=1_024)
+def _durations(method: str, route: str, status: int) -> Histogram:
+    """Each request asks; the metric itself looks under a lock."""
+    return http_request_duration_seconds.labels(method, route, str(status))

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -14,9 +14,21 @@ class Drain:
     def __init__(self) -> None:
         """Make it on the loop that serves."""
         self.begun = asyncio.Event()
+        self._told: list[Callable[[], None]] = []
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
+
+    def tell(self, listener: Callable[[], None]) -> None:
+        """Call it when the process is about to end, if not yet once; on the loop."""
+        self._told.append(listener)
+
+    def begin(self) -> None:
+        """The process is about to end."""
+        if not self.begun.is_set():
+            self.begun.set()
+            for listener in self._told:
+                listener()
 
     def enter(self) -> None:
         """A request begins."""
@@ -31,7 +43,7 @@ class Drain:
 
     async def finish(self, seconds: float) -> bool:
         """Tell the streams and wait for every request; False when some were still running after so long."""
-        self.begun.set()
+        self.begin()
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
@@ -53,7 +65,7 @@ class Drain:
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
         def begin(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self.begun.set)
+            loop.call_soon_threadsafe(self.begin)
             if callable(known := before[signal.Signals(number)]):
                 known(number, frame)
 

@@ -34,6 +34,7 @@ Every call that changes something needs an `Idempotency-Key` header: a new UUID 
 when a request is repeated. It answers `{id, status, version}` and the header `Tiffin-Position`; send that header with a
 later GET, and the GET waits (at most 1 s) until it shows the change. Errors are `application/problem+json` and name the
 field and the remedy. Times are RFC 3339, amounts minor units of the region's currency, positions WGS84 degrees.
+A driver's device keeps one WebSocket instead of many requests: see `GET /v1/driver/stream`.
 """
 
 _PROBLEMS: dict[int, tuple[str, str, str]] = {
@@ -132,7 +133,7 @@ def _describe(operation: _Operation, schemas: dict[int, Any]) -> dict[str, Any]:
         "parameters": list(_parameters(operation, schemas)),
         "responses": _responses(operation, schemas),
     }
-    text = inspect.getdoc(handler.fn)
+    text = "\n\n".join(filter(None, (inspect.getdoc(handler.fn), description.guide)))
     if text:
         described["description"] = text
     if description.service:

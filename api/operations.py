@@ -64,6 +64,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     answer_type: str = "application/json"
     problems: Collection[int] = ()
     """Statuses beyond those that follow from the signature."""
+    guide: str = ""
+    """What a client's developer has to know beyond the handler's docstring, as Markdown."""
 
 
 def query(
@@ -142,6 +144,7 @@ def live(
     answer: str,
     media_type: str,
     problems: Collection[int] = (404,),
+    guide: str = "",
 ) -> Declare:
     """An endless GET on the event loop."""
 
@@ -154,7 +157,12 @@ def live(
             before_request=_reading(roles, (), _parameters(function, path)),
             opt={
                 DESCRIPTION: Description(
-                    roles=roles, waits=False, answer=answer, answer_type=media_type, problems=problems
+                    roles=roles,
+                    waits=False,
+                    answer=answer,
+                    answer_type=media_type,
+                    problems=problems,
+                    guide=guide,
                 )
             },
         )(function)

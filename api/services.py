@@ -51,6 +51,7 @@ class Services:
         self.hub = hub
         self.pings = pings
         self.drain = Drain()
+        self.drain.tell(hub.end)
         self.shared = Shared()
 
     async def in_thread[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

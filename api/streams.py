@@ -5,7 +5,6 @@ that nothing falls between the two. The sequence of an order's stream is the ord
 snapshot is skipped, and a gap is answered by `resync` and a new snapshot.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -20,7 +19,7 @@ from api.call import ApiRequest, Call
 from api.order_views import DeliveryListing, KitchenListing, OwnOrder, first_name
 from api.services import Services
 from api.views import DriverSnapshot, OfferListing, OrderSnapshot
-from application.live import LiveHub, PositionMessage, Resync, Subscription
+from application.live import Ending, LiveHub, PositionMessage, Resync, Subscription
 from application.sessions import Identity
 from domain.errors import NotFound
 from domain.event import REGISTRY
@@ -261,7 +260,7 @@ async def _events(
     channels = (*live.channels(services.hub), services.sessions.channel(session.token_hash))
     async with services.hub.subscribe(*channels) as subscription:
         yield await _fresh(live, subscription)
-        while not isinstance(message := await _next(services, subscription), _Ending):
+        while not isinstance(message := await subscription.get(HEARTBEAT_SECONDS), Ending):
             # Quiet, or messages were lost: the word that the session is over may be among them.
             if (message is None or isinstance(message, Resync)) and not await services.sessions.lives(session):
                 yield tell("closing", {"reason": "session_over"})
@@ -286,10 +285,6 @@ class _Seen(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class _Ending:
-    """The process is about to end."""
-
-
 async def _fresh(live: Live, subscription: Subscription) -> bytes:
     """A snapshot that shows at least what was in the log when the subscription began."""
     services = live.request.services
@@ -298,19 +293,6 @@ async def _fresh(live: Live, subscription: Subscription) -> bytes:
     chunk = await services.in_thread(live.snapshot)
     await live.watch(subscription)
     return chunk
-
-
-async def _next(
-    services: Services, subscription: Subscription
-) -> OrderMessage | PositionMessage | Resync | _Ending | None:
-    getting = asyncio.ensure_future(subscription.get(HEARTBEAT_SECONDS))
-    ending = asyncio.ensure_future(services.drain.begun.wait())
-    try:
-        await asyncio.wait((getting, ending), return_when=asyncio.FIRST_COMPLETED)
-        return getting.result() if getting.done() else _Ending()
-    finally:
-        getting.cancel()
-        ending.cancel()
 
 
 def _head(services: Services) -> int:

@@ -46,12 +46,12 @@ class Place(Form, frozen=True, kw_only=True):
         return Position(self.lat, self.lon)
 
 
-def in_utc(field: str, time: datetime) -> datetime:
-    """A time in UTC. Raises InvalidInput for one that no order can have."""
+def in_utc(field: str, time: datetime, *number: int) -> datetime:
+    """A time in UTC. Raises InvalidInput for one that no order can have; the field's {} stands for its number."""
     try:
         moment = time.astimezone(UTC)
     except OverflowError:
         moment = LATEST
     if not EARLIEST <= moment < LATEST:
-        raise InvalidInput(field, "Send a time between the years 2000 and 2199.")
+        raise InvalidInput(field.format(*number), "Send a time between the years 2000 and 2199.")
     return moment

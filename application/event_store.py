@@ -4,7 +4,7 @@
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -83,7 +83,8 @@ class StoreApplication(Application[UUID]):
 
     def construct_repository(self) -> Repository[UUID]:
         """Load snapshot and events in one query, without a cache of aggregates."""
-        return Repository(event_store=Histories(self.mapper, SnapshotMapper(self._personal), self.recorder))
+        self.histories = Histories(self.mapper, SnapshotMapper(self._personal), self.recorder)
+        return Repository(event_store=self.histories)
 
     def take_snapshot(
         self,
@@ -117,6 +118,12 @@ class LibraryStore:
         except AggregateNotFoundError:
             raise NotFound(kind.name, stream_id) from None
         return cast("S", state)
+
+    def load_many[S: Versioned](self, kind: Kind[S], stream_ids: Collection[UUID]) -> dict[UUID, S]:
+        """Fold several streams of one kind, at the price of one; those that are not found are left out."""
+        histories = self._application.histories.several(stream_ids) if stream_ids else {}
+        states = {stream_id: project(kind, None, history) for stream_id, history in histories.items()}
+        return {stream_id: state for stream_id, state in states.items() if state is not None}
 
     def append(
         self,

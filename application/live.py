@@ -42,7 +42,11 @@ class Resync(msgspec.Struct, frozen=True, kw_only=True, tag="resync"):
     """Messages were lost: fetch a snapshot anew."""
 
 
-type LiveMessage = OrderMessage | PositionMessage | Resync
+class Ending(msgspec.Struct, frozen=True):
+    """This process is about to end: nothing more comes."""
+
+
+type LiveMessage = OrderMessage | PositionMessage | Resync | Ending
 
 
 class Subscription:
@@ -55,13 +59,16 @@ class Subscription:
         self._position: PositionMessage | None = None
         self._arrived = asyncio.Event()
         self._watched: tuple[str, UUID] | None = None
+        self._ended = False
 
     async def get(self, timeout_seconds: float) -> LiveMessage | None:
         """The next message, or None when there was none for so long: time for a heart-beat."""
-        if not self._waiting and self._position is None:
+        if not self._waiting and self._position is None and not self._ended:
             self._arrived.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._arrived.wait(), timeout_seconds)
+        if self._ended:
+            return Ending()
         if self._waiting:
             return self._waiting.popleft()
         latest, self._position = self._position, None
@@ -97,6 +104,11 @@ class Subscription:
         self._waiting.append(Resync())
         self._arrived.set()
 
+    def end(self) -> None:
+        """Called by the hub."""
+        self._ended = True
+        self._arrived.set()
+
 
 class LiveHub:
     """One per process: `async with LiveHub(url, prefix) as hub` in the application's lifespan."""
@@ -112,6 +124,7 @@ class LiveHub:
         self._running: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._decoder = msgspec.json.Decoder(OrderMessage)
+        self._ended = False
 
     def order(self, order_id: UUID) -> str:
         """Channel of an order."""
@@ -134,6 +147,8 @@ class LiveHub:
         reader = Subscription(self)
         for channel in channels:
             self._readers[channel].add(reader)
+        if self._ended:
+            reader.end()
         try:
             await self._listen(*channels)
             yield reader
@@ -144,6 +159,12 @@ class LiveHub:
                 if not self._readers[channel]:
                     del self._readers[channel]
                     self._leave(channel)
+
+    def end(self) -> None:
+        """Tell every reader, also those yet to come, that the process ends."""
+        self._ended = True
+        for reader in self._all():
+            reader.end()
 
     async def add_watcher(self, region: str, driver_id: UUID, reader: Subscription) -> None:
         """Called by `Subscription.watch`."""
@@ -232,5 +253,8 @@ class LiveHub:
                     reader.put_position(message)
 
     def _resync_all(self) -> None:
-        for reader in {reader for readers in self._readers.values() for reader in readers}:
+        for reader in self._all():
             reader.resync()
+
+    def _all(self) -> set[Subscription]:
+        return {reader for readers in self._readers.values() for reader in readers}

@@ -96,8 +96,10 @@ def batches(near: Sequence[Near], search: Search, *, first: UUID | None = None) 
     """
     found: dict[UUID, Batch | Refused | None] = {}
     new, drive = errand(search.order, search.now), travelling(search.region, search.now)
-    carrying = sorted((one for one in near if one.load), key=lambda one: one.driver_id != first)
-    for driver in carrying[:MOST_CARRYING]:
+    # Sorting keeps the nearest in front otherwise.
+    carrying = sorted((one for one in near if one.load), key=lambda one: one.driver_id != first)[:MOST_CARRYING]
+    search.carried.look_up([driver.driver_id for driver in carrying])
+    for driver in carrying:
         carried = search.carried(driver.driver_id)
         if all(one.picked_up for one in carried):
             found[driver.driver_id] = None

@@ -56,6 +56,10 @@ driver_location_dropped_total = Counter(
     "Pings dropped: stale, unknown (driver not on shift) or impossible.",
     ("reason",),
 )
+driver_frames_refused_total = Counter(
+    "driver_frames_refused_total",
+    "Frames on drivers' sockets that could not be read.",
+)
 position_history_rows_total = Counter(
     "position_history_rows_total",
     "Positions written into the history.",

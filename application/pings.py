@@ -56,9 +56,7 @@ class PingWriter:
 
     async def submit(self, region: str, pings: Sequence[Ping]) -> PingCounts:
         """Tell what became of these pings, once Valkey has acknowledged them. Raises Busy; KeyError: no such region."""
-        counts = await self._queues[region].submit(pings)
-        tally(counts)
-        return counts
+        return await self._queues[region].submit(pings)
 
     async def close(self) -> None:
         """Let what waits be written, then hang up."""
@@ -108,6 +106,7 @@ class _Queue:
                 try:
                     written = [ping for pings, _ in batch for ping in pings]
                     outcomes = await self._write(written)
+                    tally(count(written, outcomes))
                     self._keep(written, outcomes)
                 except Exception as error:  # noqa: BLE001 - handed to those who wait for it
                     _fail(batch, error)

@@ -1,7 +1,7 @@
 """The log in PostgreSQL: every append is one call of the function `append`, every load one query."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from struct import Struct
 from time import monotonic
 from typing import Literal, cast
@@ -11,7 +11,7 @@ from eventsourcing.persistence import AggregateRecorder, Notification, StoredEve
 
 from application.group_commit import GroupCommit
 from application.recorder import LogRecorder, receipt_of
-from application.saves import Outcome, Save, pack, pack_texts
+from application.saves import Outcome, Save, pack, pack_texts, pack_uuids
 from application.settings import DatabaseSettings
 from application.store import Answer, Idempotency, Receipt, Unconfirmed
 from application.store_connections import TRIES, Statement, StoreConnections, Values
@@ -33,6 +33,22 @@ HISTORY = Statement(
      WHERE originator_id = $1 AND originator_version <= $3
        AND originator_version > coalesce((SELECT originator_version FROM snapshot), 0)
      ORDER BY originator_version""",
+)
+HISTORIES = Statement(
+    b"histories",
+    b"""
+    WITH snapshot AS MATERIALIZED (
+        SELECT asked.id, found.* FROM unnest($1::uuid[]) AS asked (id) LEFT JOIN LATERAL (
+            SELECT originator_version, topic, state FROM snapshots
+             WHERE originator_id = asked.id AND topic = ANY ($2::text[])
+             ORDER BY originator_version DESC LIMIT 1) AS found ON true)
+    SELECT id, originator_version, topic, state FROM snapshot WHERE originator_version IS NOT NULL
+    UNION ALL
+    SELECT after.originator_id, after.originator_version, after.topic, after.state FROM snapshot, LATERAL (
+        SELECT originator_id, originator_version, topic, state FROM events
+         WHERE originator_id = snapshot.id AND originator_version > coalesce(snapshot.originator_version, 0)
+         ORDER BY originator_version) AS after
+     ORDER BY id, originator_version""",
 )
 ANSWERED = Statement(
     b"answered",
@@ -69,6 +85,7 @@ STREAM, STREAM_BACKWARDS, SNAPSHOTS, SNAPSHOTS_BACKWARDS = (
 STATEMENTS = (
     APPEND,
     HISTORY,
+    HISTORIES,
     ANSWERED,
     NOTIFICATIONS,
     LAST_POSITION,
@@ -157,6 +174,13 @@ class PostgresRecorder(LogRecorder):
         last = LAST_VERSION if lte is None else lte
         rows = self._connections.ask(HISTORY, originator_id.bytes, pack_texts(snapshot_topics), _bigint(last))
         return [_stored(originator_id, row) for row in rows]
+
+    def select_histories(
+        self, originator_ids: Collection[UUID], *, snapshot_topics: Sequence[str]
+    ) -> Sequence[StoredEvent]:
+        """One round trip for all."""
+        rows = self._connections.ask(HISTORIES, pack_uuids(list(originator_ids)), pack_texts(snapshot_topics))
+        return [_stored(_uuid(stream_id), row) for stream_id, *row in rows]
 
     def select_events(
         self,

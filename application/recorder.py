@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from eventsourcing.persistence import (
@@ -45,6 +45,13 @@ class LogRecorder(ApplicationRecorder, ABC):
         self, originator_id: UUID, *, lte: int | None, snapshot_topics: Sequence[str]
     ) -> list[StoredEvent]:
         """The newest snapshot of these topics up to version `lte`, if there is one, and the events after it."""
+
+    def select_histories(
+        self, originator_ids: Collection[UUID], *, snapshot_topics: Sequence[str]
+    ) -> Sequence[StoredEvent]:
+        """The histories of several streams, one after the other; nothing of those there are not."""
+        histories = (self.select_history(one, lte=None, snapshot_topics=snapshot_topics) for one in originator_ids)
+        return [stored for history in histories for stored in history]
 
     def insert_events(  # type: ignore[override]  # the library hands on what its `save` was given
         self, stored_events: Sequence[StoredEvent], *, save: Save, **_: object

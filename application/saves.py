@@ -103,6 +103,11 @@ def pack_texts(texts: Sequence[str]) -> bytes:
     return _texts(texts)[8:]
 
 
+def pack_uuids(values: Sequence[UUID]) -> bytes:
+    """Pack the value of a parameter of type `uuid[]`."""
+    return _uuids(values)[8:]
+
+
 def _columns(save: Save) -> list[bytes]:
     """In the order of the SQL type's columns."""
     events, meta, answer, key, closing = save.events, save.meta, save.answer, save.idempotency, save.closing

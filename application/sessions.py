@@ -184,7 +184,7 @@ class Sessions:
         return identity
 
     def _remember(self, identity: Identity, seconds: int) -> None:
-        self._set(_key(identity.token_hash), _encode(identity), seconds)
+        self._set(*remembered(identity), seconds)
 
     def _set(self, key: str, value: bytes, seconds: int) -> None:
         try:
@@ -207,6 +207,11 @@ class Sessions:
 def hash_token(token: str) -> bytes:
     """What is stored of a token."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+def remembered(identity: Identity) -> tuple[str, bytes]:
+    """Under which key Valkey keeps a session, and how."""
+    return _key(identity.token_hash), _encode(identity)
 
 
 def _key(token_hash: bytes) -> str:

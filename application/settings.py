@@ -83,10 +83,10 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The Dramatiq workers."""
+    """The Dramatiq workers. A reaction's thread mostly waits for the log's lock and the disk, with others' appends."""
 
     processes: int = 1
-    threads: int = 8
+    threads: int = 24
     drain_seconds: int = 8
 
 
@@ -191,7 +191,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ),
         worker=WorkerSettings(
             processes=_number(env, "TIFFIN_WORKER_PROCESSES", 1, 1, 64),
-            threads=_number(env, "TIFFIN_WORKER_THREADS", 8, 1, 200),
+            threads=_number(env, "TIFFIN_WORKER_THREADS", 24, 1, 200),
         ),
         seals=SealSettings(
             folder=_path(env, "TIFFIN_SEALS", data_dir / "seals"),

@@ -1,6 +1,6 @@
 """The event store as commands see it: load a stream, append to several at once, all or nothing."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
@@ -117,6 +117,10 @@ class EventStore(Protocol):
 
     def load[S: Versioned](self, kind: Kind[S], stream_id: UUID, *, version: int | None = None) -> S:
         """Fold the stream (up to `version`) into its state. Raises NotFound."""
+        ...
+
+    def load_many[S: Versioned](self, kind: Kind[S], stream_ids: Collection[UUID]) -> Mapping[UUID, S]:
+        """Fold several streams of one kind, at the price of one; those that are not found are left out."""
         ...
 
     def append(

@@ -6,11 +6,9 @@ are now matters more than where they were.
 
 import threading
 from collections import deque
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
-from uuid import UUID
 
 import psycopg
 
@@ -27,6 +25,7 @@ EVERY_SECONDS = 0.25
 AWAY_SECONDS = 1.0
 """Between two tries to reach the database."""
 CLOSE_SECONDS = 5.0
+UUID_BYTES = 16
 
 ACCEPTED = frozenset(b"ac")
 
@@ -118,38 +117,40 @@ class TrackWriter:
 
     def _write(self, pings: Sequence[Ping]) -> None:
         now = self._clock.now()
-        since = tracks.kept_from(now, self._days)
-        kept = [(ping, min(ping.at, now)) for ping in pings if ping.at >= since]
+        oldest, latest = tracks.micros(tracks.kept_from(now, self._days)), tracks.micros(now)
+        kept = [
+            (ping.driver_id.bytes, min(at, latest), ping.position)
+            for ping in pings
+            if (at := tracks.micros(ping.at)) >= oldest
+        ]
         metrics.position_history_dropped_total.labels("old").inc(len(pings) - len(kept))
         if not kept:
             return
         connection = self._connected()
-        self._make_partitions(connection, [at for _, at in kept])
+        self._make_partitions(connection, [at for _, at, _ in kept])
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (tracks.WRITERS_LOCK,))
-            gone = self._gone(connection, list({ping.driver_id for ping, _ in kept}))
-            lines = [
-                f"{ping.driver_id}\t{at.isoformat()}\t{ping.position.lat!r}\t{ping.position.lon!r}\n"
-                for ping, at in kept
-                if ping.driver_id not in gone
-            ]
-            with connection.cursor().copy("COPY driver_positions (driver_id, at, lat, lon) FROM STDIN") as copy:
-                copy.write("".join(lines))
-        metrics.position_history_rows_total.inc(len(lines))
+            gone = self._gone(connection, {driver_id for driver_id, _, _ in kept})
+            rows = [tracks.row(driver_id, at, position) for driver_id, at, position in kept if driver_id not in gone]
+            with connection.cursor().copy(tracks.COPY) as copy:
+                copy.write(tracks.copied(rows))
+        metrics.position_history_rows_total.inc(len(rows))
 
-    def _make_partitions(self, connection: psycopg.Connection[Any], times: Sequence[datetime]) -> None:
+    def _make_partitions(self, connection: psycopg.Connection[Any], times: Iterable[int]) -> None:
         """Where the clock job was not there in time, or a device sends what it gathered hours ago."""
-        for hour in {at.replace(minute=0, second=0, microsecond=0) for at in times}:
+        for hour in tracks.hours(times):
             if (name := tracks.partition(hour)) not in self._known:
                 tracks.make_partitions(connection, hour, hour)
                 # Retention drops what nobody writes to any more, so a name once known stays good.
                 self._known = {name, *islice(self._known, 1_000)}
 
     @staticmethod
-    def _gone(connection: psycopg.Connection[Any], drivers: list[UUID]) -> set[UUID]:
+    def _gone(connection: psycopg.Connection[Any], drivers: Iterable[bytes]) -> set[bytes]:
         """Those whose account was closed: they may have been erased."""
-        asked = "SELECT subject_id FROM accounts WHERE disabled_at IS NOT NULL AND subject_id = ANY(%s)"
-        return {subject_id for (subject_id,) in connection.execute(asked, (drivers,))}
+        asked = "SELECT subject_id FROM accounts WHERE disabled_at IS NOT NULL AND subject_id = ANY(%s::uuid[])"
+        # The array's text at once: element by element it takes longer than the answer.
+        every = "{" + b"".join(drivers).hex(",", UUID_BYTES) + "}"
+        return {subject_id.bytes for (subject_id,) in connection.execute(asked, (every,))}
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:

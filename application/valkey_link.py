@@ -75,11 +75,8 @@ class ValkeyLink:
 
     async def _send(self, wire: "_Wire", *command: Argument) -> Any:  # noqa: ANN401 - as above
         try:
-            async with asyncio.timeout(self._reply_timeout_seconds):
-                reply = await wire.send(command)
+            reply = await wire.send(command)
         except TimeoutError:
-            # Replies are told apart by their order only: after one is given up, the connection cannot be used.
-            wire.hang_up()
             self._put_off()
             raise
         self._probe_at = None
@@ -98,7 +95,7 @@ class ValkeyLink:
                     raise lost_connection()
                 try:
                     async with asyncio.timeout(self._connect_timeout_seconds):
-                        wire = await connect(self._valkey_url, _Wire)
+                        wire = await connect(self._valkey_url, lambda: _Wire(self._reply_timeout_seconds))
                 except TimeoutError:
                     self._put_off()
                     raise
@@ -138,38 +135,48 @@ def greeting(valkey_url: str) -> list[tuple[Argument, ...]]:
 class _Wire(asyncio.Protocol):
     """One connection: a queue of futures, one for each command sent and not yet answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, reply_timeout_seconds: float) -> None:
         self.lost = False
+        self._reply_timeout_seconds = reply_timeout_seconds
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader()
-        self._unanswered: deque[asyncio.Future[Any]] = deque()
+        self._unanswered: deque[tuple[float, asyncio.Future[Any]]] = deque()
         self._outbox: list[bytes] = []
+        self._watch: asyncio.TimerHandle | None = None
+        self._late = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
     def send(self, command: tuple[Argument, ...]) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = self._loop.create_future()
         if self.lost:
             future.set_exception(lost_connection())
             return future
         if not self._outbox:
-            asyncio.get_running_loop().call_soon(self._write)
+            self._loop.call_soon(self._write)
         self._outbox.append(hiredis.pack_command(cast("Any", command)))
-        self._unanswered.append(future)
+        self._unanswered.append((self._loop.time(), future))
+        if self._watch is None:
+            self._watch = self._loop.call_later(self._reply_timeout_seconds, self._look)
         return future
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
         while (reply := self._reader.gets()) is not False:
-            future = self._unanswered.popleft()
+            _, future = self._unanswered.popleft()
             if not future.done():
                 future.set_result(reply)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._late:
+            error = TimeoutError(f"Valkey did not answer within {self._reply_timeout_seconds:g} s")
         while self._unanswered:
-            future = self._unanswered.popleft()
+            _, future = self._unanswered.popleft()
             if not future.done():
                 future.set_exception(error or lost_connection())
 
@@ -177,6 +184,19 @@ class _Wire(asyncio.Protocol):
         self.lost = True
         if self._transport is not None:
             self._transport.abort()
+
+    def _look(self) -> None:
+        """One alarm for all: a time-out of its own would cost a command more than all else that is done for it."""
+        self._watch = None
+        if not self._unanswered:
+            return
+        left = self._unanswered[0][0] + self._reply_timeout_seconds - self._loop.time()
+        if left > 0:
+            self._watch = self._loop.call_later(left, self._look)
+        else:
+            # Replies are told apart by their order only: after one is given up, the connection cannot be used.
+            self._late = True
+            self.hang_up()
 
     def _write(self) -> None:
         if self._transport is not None and not self.lost:

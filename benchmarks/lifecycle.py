@@ -8,15 +8,11 @@ one API worker process. The world is fresh, its clock runs at machine speed; mat
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import click
 import msgspec
@@ -26,12 +22,12 @@ from application import worlds
 from application.clocks import MachineClock
 from application.settings import read_settings
 from benchmarks.generator import Result, Task
+from benchmarks.load_process import LoadProcess
 from benchmarks.processor_time import spent
 from domain.region import Region
 from projections.restaurant_cache import PURGED_SECONDS
 from simulation.percentiles import percentile
 
-ROOT = Path(__file__).resolve().parent.parent
 DRAIN_SECONDS = 60.0
 DRIVERS_PER_RATE = 6.0
 """A lifecycle lasts under 2 s, settle time included, and a driver takes two at most."""
@@ -83,7 +79,7 @@ def main(
             for number in range(generators)
         ]
         with ExitStack() as closing:
-            clients = [closing.enter_context(Client(task)) for task in tasks]
+            clients = [closing.enter_context(LoadProcess("benchmarks.generator", task)) for task in tasks]
             for client in clients:
                 client.expect(b"ready")
             click.echo(f"Everybody is logged in; {seconds:g} s of load begin.")
@@ -99,7 +95,7 @@ def main(
             after = spent(world.settings.data_dir, generators_by_id)
             for client in clients:
                 client.say("stop")
-            results = [client.result() for client in clients]
+            results = [client.result(Result) for client in clients]
         events = read_events(world.settings.database.url)
         found = placements(results, seconds) if place_only else lifecycles(results, events, start, seconds, region)
     _print_errors(results)
@@ -108,57 +104,6 @@ def main(
         kind: round((after[kind] - before.get(kind, 0.0)) * 1_000 / placed, 2) for kind in sorted(after)
     }
     click.echo(json.dumps(found | {"api_workers": workers, "cores": _cores(), "seconds": seconds}))
-
-
-class Client:
-    """A generator process and the lines spoken with it."""
-
-    def __init__(self, task: Task) -> None:
-        """Nothing runs before it is entered."""
-        self._task = task
-
-    def __enter__(self) -> Self:
-        """Start it on its task."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.generator"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
-        )
-        self.say(msgspec.json.encode(self._task).decode())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End it, whatever it is at."""
-        self._process.kill()
-        self._process.communicate()
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    def say(self, line: str) -> None:
-        """Tell it something."""
-        if self._process.stdin is None:
-            raise RuntimeError("the generator has no input")
-        self._process.stdin.write(line.encode() + b"\n")
-        self._process.stdin.flush()
-
-    def hear(self) -> bytes:
-        """Wait for its next line. Raises click's exception when it ended instead."""
-        line = self._process.stdout.readline() if self._process.stdout else b""
-        if not line:
-            raise click.ClickException("a load generator ended early; its error stands above")
-        return line.rstrip()
-
-    def expect(self, line: bytes) -> None:
-        """Wait for this line."""
-        if (heard := self.hear()) != line:
-            raise click.ClickException(f"a load generator said {heard[:200]!r} instead of {line!r}")
-
-    def result(self) -> Result:
-        """Wait for what it saw."""
-        return msgspec.json.decode(self.hear(), type=Result)
 
 
 def lifecycles(

@@ -24,6 +24,18 @@ def spent(folder: Path, generators: Collection[int]) -> dict[str, float]:
     return seconds
 
 
+def memory_mb(folder: Path, kind: str) -> float:
+    """What all processes of a kind hold together."""
+    held = 0
+    for process in psutil.process_iter():
+        try:
+            if _kind(process, folder) == kind:
+                held += process.memory_info().rss
+        except psutil.Error:
+            continue
+    return round(held / 1024**2, 1)
+
+
 def _kind(process: psutil.Process, folder: Path) -> str | None:
     """Tell engines by the folder they run in, Tiffin's processes by the folder that their settings name."""
     place = Path(process.cwd())

@@ -40,7 +40,7 @@ class Pings(Form, frozen=True, kw_only=True):
             if self.lat is not None or self.lon is not None or self.at is not None:
                 raise InvalidInput("positions", "Send one position in lat, lon and at, or several here, not both.")
             return [
-                DriverPing(driver_id, Position(ping.lat, ping.lon), in_utc(f"positions[{i}].at", ping.at))
+                DriverPing(driver_id, Position(ping.lat, ping.lon), in_utc("positions[{}].at", ping.at, i))
                 for i, ping in enumerate(self.positions)
             ]
         if self.lat is None or self.lon is None or self.at is None:

@@ -26,6 +26,6 @@ class GatewayPings(Form, frozen=True, kw_only=True):
     def pings(self) -> list[DriverPing]:
         """As the application takes them. Raises InvalidInput."""
         return [
-            DriverPing(ping.driver_id, Position(ping.lat, ping.lon), in_utc(f"positions[{i}].at", ping.at))
+            DriverPing(ping.driver_id, Position(ping.lat, ping.lon), in_utc("positions[{}].at", ping.at, i))
             for i, ping in enumerate(self.positions)
         ]

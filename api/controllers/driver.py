@@ -8,7 +8,7 @@ from litestar import Controller, delete, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 
-from api import examples
+from api import driver_frames, examples
 from api.bodies.driver import OfferRefusal, Pings
 from api.call import ApiRequest
 from api.operations import DRIVER, command, live, plain, query
@@ -122,6 +122,7 @@ class Driver(Controller):
         answer=examples.DRIVER_STREAM,
         media_type=EVENT_STREAM,
         problems=(),
+        guide=driver_frames.GUIDE,
     )
     async def stream_driver(self, request: ApiRequest) -> Stream:
         """`snapshot` (standing offers and deliveries), then an `order` event per change that concerns this driver."""

@@ -1,14 +1,13 @@
 """A driver's WebSocket: positions up; offers, orders and what became of the positions down. Frames are JSON texts.
 
-Up: what `POST /v1/driver/positions` takes. Down: `type` and `data` with `snapshot`, `order`, `resync`, `heart-beat` and
-`closing`, as the stream of server-sent events has them, and for each frame that came up, in order, one of `taken`,
-`busy` or `refused`. Who comes back is given a new snapshot, and may send again what was not answered: what arrived is
-only stale the second time.
+`api.driver_frames` says which, and when it is closed. Who comes back is given a new snapshot, and may send again what
+was not answered: what arrived is only stale the second time.
 """
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final
+from time import monotonic
+from typing import Any, Self
 
 import msgspec
 from litestar import Controller, WebSocket, websocket
@@ -16,6 +15,17 @@ from litestar.exceptions import WebSocketDisconnect
 
 from api.bodies.driver import Pings
 from api.call import Call, call_of
+from api.driver_frames import (
+    FAULT,
+    FRAME_BYTES,
+    GOING_AWAY,
+    IDLE,
+    IDLE_SECONDS,
+    MOST_REFUSED,
+    POLICY,
+    TRY_AGAIN,
+    UNAUTHENTICATED,
+)
 from api.operations import DRIVER, authenticate
 from api.problems import ProblemError, kind_of
 from api.streams import DriverStream, frame, frames
@@ -23,14 +33,10 @@ from api.views import PingsTaken
 from application import logs
 from application.commands import ReportBack
 from application.context import Context
+from application.metrics import driver_frames_refused_total
 from application.pings import Busy
 from application.sessions import Identity
 from domain.errors import NotFound, Refusal
-
-FRAME_BYTES: Final = 65_536
-IDLE_SECONDS: Final = 120.0
-"""Who sends nothing for so long is not there any more."""
-UNAUTHENTICATED, IDLE, GOING_AWAY, FAULT, TRY_AGAIN = 4401, 4408, 1001, 1011, 1013
 
 log = logs.logger(__name__)
 
@@ -53,7 +59,7 @@ class DriverSocket(Controller):
             await line.say(frame("closing", {"reason": problem.kind.slug}))
             await line.close(UNAUTHENTICATED)
             return
-        tasks = {asyncio.ensure_future(_up(line)), asyncio.ensure_future(_down(line))}
+        tasks = {asyncio.ensure_future(part(line)) for part in (_up, _down, _silence)}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -75,13 +81,13 @@ def _code(done: asyncio.Future[int]) -> int:
 
 
 class _Line:
-    """One connection: who is at the other end, and one frame at a time."""
+    """One connection, and who is at the other end."""
 
     def __init__(self, socket: WebSocket[Any, Any, Any]) -> None:
         self.call: Call = call_of(socket.scope)
         self.services = self.call.services
         self.socket = socket
-        self._sending = asyncio.Lock()
+        self.heard_at = monotonic()
 
     @property
     def me(self) -> Identity:
@@ -90,9 +96,9 @@ class _Line:
         return self.call.identity
 
     async def say(self, chunk: bytes) -> None:
-        async with self._sending:
-            for line in chunk.splitlines():
-                await self.socket.send_data(line.decode(), mode="text")
+        """Each line is a frame."""
+        for line in chunk.splitlines():
+            await self.socket.send_data(line.decode(), mode="text")
 
     async def close(self, code: int) -> None:
         # Who has left needs no farewell.
@@ -107,24 +113,42 @@ async def _down(line: _Line) -> int:
     return GOING_AWAY
 
 
+async def _silence(line: _Line) -> int:
+    """Until nothing was heard for too long. One alarm now and then, where a time-out would cost every frame."""
+    while (left := line.heard_at + IDLE_SECONDS - monotonic()) > 0:  # noqa: ASYNC110 - nothing tells of silence
+        await asyncio.sleep(left)
+    return IDLE
+
+
 async def _up(line: _Line) -> int:
     """Frame by frame: the next is read when the last is answered, so that nobody's wait here."""
-    while True:
-        try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                message = await line.socket.receive()
-        except TimeoutError:
-            return IDLE
+    refused = 0
+    while refused < MOST_REFUSED:
+        message = await line.socket.receive()
         if message["type"] != "websocket.receive":
             return GOING_AWAY
-        sent = message.get("text") or message.get("bytes") or b""
-        await line.say(await _answer(line, sent))
+        line.heard_at = monotonic()
+        answer = await _answer(line, message.get("text") or message.get("bytes") or b"")
+        refused = refused + 1 if isinstance(answer, _Refused) else 0
+        await line.say(answer)
+    await line.say(frame("closing", {"reason": "unreadable"}))
+    return POLICY
+
+
+class _Refused(bytes):
+    """The frame that refuses a frame."""
+
+    @classmethod
+    def because(cls, detail: str) -> Self:
+        """Counted."""
+        driver_frames_refused_total.inc()
+        return cls(frame("refused", {"detail": detail}))
 
 
 async def _answer(line: _Line, sent: str | bytes) -> bytes:
     """Refuse what cannot be read, by name; one bad frame ends nothing."""
     if len(sent) > FRAME_BYTES:
-        return frame("refused", {"detail": f"A frame may have {FRAME_BYTES} bytes."})
+        return _Refused.because(f"A frame may have {FRAME_BYTES} bytes.")
     services, me = line.services, line.me
     try:
         region = me.region or ""
@@ -133,7 +157,7 @@ async def _answer(line: _Line, sent: str | bytes) -> bytes:
         pings = _decode(sent).pings(me.subject_id)
         counts = await services.pings.submit(region, pings)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, Refusal) as error:
-        return frame("refused", {"detail": str(error)})
+        return _Refused.because(str(error))
     except Busy as busy:
         return frame("busy", {"retry_after_seconds": busy.retry_after_seconds})
     if counts.came_back:

@@ -6,7 +6,7 @@ import threading
 import click
 from msgspec.structs import replace
 
-from application import clock_jobs, logs
+from application import clock_jobs, collector, logs
 from application.bootstrap import open_tiffin
 from application.engines.embedded import resolved
 from application.reactions.broker import open_broker
@@ -25,6 +25,7 @@ def command() -> None:
     with resolved(read_settings()) as settings, open_tiffin(_frugal(settings)) as tiffin:
         logs.configure(settings.observability.log_level, process="follower")
         broker = open_broker(tiffin.valkey, prefix=settings.world.prefix)
+        collector.settle()
         jobs = threading.Thread(target=clock_jobs.run, args=(tiffin, stopping, leading), name="clock-jobs")
         jobs.start()
         try:

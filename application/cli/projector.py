@@ -6,7 +6,7 @@ import threading
 import click
 from msgspec.structs import replace
 
-from application import logs, metrics, valkey_mode
+from application import collector, logs, metrics, valkey_mode
 from application.bootstrap import connect_valkey
 from application.engines.embedded import resolved
 from application.privacy.keys import log_reader, open_keys
@@ -35,6 +35,7 @@ def command() -> None:
             connect_valkey(settings.valkey) as valkey,
             connect_valkey(hasty) as cache,
         ):
+            collector.settle()
             runner.run(
                 settings.database.url,
                 log_reader(settings, keys),

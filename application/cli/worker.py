@@ -6,7 +6,7 @@ import threading
 import click
 from dramatiq import Worker
 
-from application import logs
+from application import collector, logs
 from application.bootstrap import open_tiffin
 from application.engines.embedded import resolved
 from application.reactions.actors import Work, declare
@@ -34,6 +34,7 @@ def command(queues: tuple[str, ...]) -> None:
             worker_timeout=WORKER_TIMEOUT_MS,
             worker_threads=settings.worker.threads,
         )
+        collector.settle()
         worker.start()
         stopping.wait()
         worker.stop(timeout=settings.worker.drain_seconds * 1000)

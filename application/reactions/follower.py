@@ -54,9 +54,10 @@ LOST_AFTER_AT_MOST = timedelta(seconds=30)
 """The same when its queue is not empty: then workers are merely behind."""
 WAKE_DELAY = timedelta(milliseconds=150)
 """Machine time for the projection of drivers to learn what woke a search."""
-SPREAD = 8
+SPREAD = 24
+"""Over so many messages are the rows spread that are due at once: as many as a worker has threads."""
 MOST_A_MESSAGE = 10
-"""Rows of one actor that are due at once go to the workers in handfuls."""
+"""A thread does the rows of a message one after the other, so that they are few."""
 
 type Connection = psycopg.Connection[tuple[Any, ...]]
 type Told = tuple[int, str]

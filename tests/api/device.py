@@ -35,6 +35,13 @@ class Device:
                 return told["data"]
         raise AssertionError(f"it ended before {kind}")
 
+    def answer(self) -> tuple[str, Any]:
+        """What became of the frame sent first of those not answered."""
+        while (told := self._receive()) is not None:
+            if told["type"] in {"taken", "busy", "refused"}:
+                return told["type"], told["data"]
+        raise AssertionError("it ended before an answer")
+
     def _receive(self) -> Any:
         while True:
             first, length = self._answers.read(2)

@@ -12,6 +12,7 @@ from litestar.testing import TestClient
 from litestar.testing.websocket_test_session import WebSocketTestSession
 
 from api.app import Api
+from api.driver_frames import MOST_REFUSED, POLICY
 from application.commands import MatchOrder
 from application.settings import Settings
 from tests.api.conftest import HandClock
@@ -29,9 +30,9 @@ def opened(client: TestClient[Api], person: Person) -> WebSocketTestSession:
     return client.websocket_connect("/v1/driver/stream", headers=headers)
 
 
-def until(socket: WebSocketTestSession, kind: str) -> Any:
+def until(socket: WebSocketTestSession, kind: str, among: int = 50) -> Any:
     """The data of the next frame of a type; heart-beats and others are passed over, a few of them."""
-    for _ in range(50):
+    for _ in range(among):
         told = socket.receive_json(timeout=SECONDS)
         if told["type"] == kind:
             return told["data"]
@@ -88,6 +89,21 @@ def test_a_frame_that_cannot_be_read_ends_nothing(
         assert until(socket, "refused")["detail"]
         socket.send_json(here(clock))
         assert until(socket, "taken")["accepted"] == 1
+
+
+def test_who_sends_nothing_else_is_hung_up_on(client: TestClient[Api], clock: HandClock, driver: Person) -> None:
+    with opened(client, driver) as socket:
+        for _ in range(MOST_REFUSED - 1):
+            socket.send_text("nonsense")
+            until(socket, "refused")
+        socket.send_json(here(clock))
+        assert until(socket, "taken")["accepted"] == 1, "one that can be read begins the count anew"
+        for _ in range(MOST_REFUSED):
+            socket.send_text("nonsense")
+        assert until(socket, "closing", among=MOST_REFUSED + 50) == {"reason": "unreadable"}
+        with pytest.raises(WebSocketDisconnect) as ended:
+            socket.receive_json(timeout=SECONDS)
+        assert ended.value.code == POLICY
 
 
 def test_it_ends_with_the_session(client: TestClient[Api], driver: Person) -> None:

@@ -10,8 +10,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 from litestar.testing import TestClient
 
 from api.app import Api, make_app
+from api.driver_frames import CLOSES, DOWN
 from api.openapi import document
 from application.settings import Settings
+from application.supervise import ROOT
 
 DOCUMENT = document(make_app(Settings()))
 
@@ -103,6 +105,15 @@ def test_every_schema_is_one() -> None:
 
 def test_the_document_is_the_same_each_time() -> None:
     assert msgspec.json.encode(document(make_app(Settings()))) == msgspec.json.encode(DOCUMENT)
+
+
+def test_every_frame_of_the_drivers_socket_is_described() -> None:
+    described = DOCUMENT["paths"]["/v1/driver/stream"]["get"]["description"]
+    source = "".join((ROOT / "api" / file).read_text() for file in ("streams.py", "controllers/driver_socket.py"))
+    sent = set(re.findall(r'(?:frame|tell|_tell)\("([a-z-]+)"', source)) - {"position"}
+    assert sent == set(DOWN)
+    assert all(f"| `{kind}` |" in described for kind in sent)
+    assert all(f"| {code} |" in described for code in CLOSES)
 
 
 def test_the_page_needs_no_other_server(client: TestClient[Api]) -> None:

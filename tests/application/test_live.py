@@ -12,7 +12,7 @@ import redis
 
 from application.engines import valkey as server
 from application.ids import new_id
-from application.live import MOST_WAITING, LiveHub, LiveMessage, PositionMessage, Resync
+from application.live import MOST_WAITING, Ending, LiveHub, LiveMessage, PositionMessage, Resync
 from domain.region import PORTO
 from projections.live import RESYNC, OrderMessage
 from projections.valkey import keys
@@ -204,6 +204,24 @@ def test_a_killed_connection_is_replaced(valkey_url: str) -> None:
                 world.valkey.client_kill_filter(_id=client_id)
             assert await reader.get(BOUND_SECONDS) == Resync()
             assert world.valkey.pubsub_numsub(channel) == [(channel.encode(), 1)]
+
+    live(scenario, valkey_url)
+
+
+def test_at_the_end_everybody_is_told_also_who_has_messages_waiting_or_comes_late(valkey_url: str) -> None:
+    async def scenario(world: World) -> None:
+        order_id = new_id()
+        channel = world.hub.order(order_id)
+        async with world.hub.subscribe(channel) as behind, world.hub.subscribe(channel) as waits:
+            world.tell(order_id, 1)
+            assert await waits.get(BOUND_SECONDS) == message(order_id, 1)
+            waiting = asyncio.create_task(waits.get(BOUND_SECONDS))
+            await asyncio.sleep(0)
+            world.hub.end()
+            async with world.hub.subscribe(channel) as late:
+                for reader in (behind, late):
+                    assert await reader.get(BOUND_SECONDS) == Ending()
+            assert await waiting == Ending()
 
     live(scenario, valkey_url)
 

@@ -70,6 +70,18 @@ class StoreContract(ABC):
         with pytest.raises(NotFound):
             store.load(ORDER, join(store))
 
+    def test_several_streams_are_loaded_at_once_those_of_another_kind_or_nowhere_left_out(
+        self, store: EventStore
+    ) -> None:
+        first, second, idle = (join(store) for _ in range(3))
+        act(store, first, 1, STARTED)
+        act(store, second, 1, STARTED, ENDED)
+        asked = [second, new_id(), first, second]
+        loaded = store.load_many(DRIVER, asked)
+        assert loaded == {stream: store.load(DRIVER, stream) for stream in (first, second)}
+        assert not store.load_many(ORDER, [idle])
+        assert not store.load_many(DRIVER, [])
+
     def test_events_come_back_with_their_envelope(self, store: EventStore) -> None:
         stream = join(store)
         (recorded,) = store.stream(stream)

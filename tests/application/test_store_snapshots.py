@@ -65,6 +65,10 @@ def test_loading_starts_at_the_snapshot(
     assert postgres.load(DRIVER, stream).region == "at 200"
     assert postgres.load(DRIVER, stream, version=199).region == "at 100"
     assert postgres.load(DRIVER, stream, version=99).region == "porto"
+    short = join(postgres)
+    assert postgres.load_many(DRIVER, [stream, short]) == {
+        each: postgres.load(DRIVER, each) for each in (stream, short)
+    }
 
 
 def test_a_snapshot_of_another_shape_is_not_used(

@@ -1,19 +1,37 @@
 """A second order for a driver who waits for the first: offered when both go one way, and recorded with the saving."""
 
+from collections.abc import Collection
+from typing import override
 from uuid import UUID
 
 import pytest
 
 from application import commands
 from application.carrying import carried_by
+from application.ids import new_id
 from application.kinds import DRIVER
 from application.matching import MOST_CARRYING, Search, unbatched
+from application.memory_store import MemoryEventStore
+from application.store import Kind, Versioned
 from domain.batching import NotBatched
 from domain.event import Role
 from domain.order import DriverOffered, Foreseen, Status
 from domain.routing import Call
 from tests.application.stage import Stage
 from tests.domain.samples import MAPPER, recorded
+
+
+class Counted(MemoryEventStore):
+    """Counts how often it is asked."""
+
+    def __init__(self, store: MemoryEventStore) -> None:
+        self.store = store
+        self.round_trips = 0
+
+    @override
+    def load_many[S: Versioned](self, kind: Kind[S], stream_ids: Collection[UUID]) -> dict[UUID, S]:
+        self.round_trips += bool(stream_ids)
+        return self.store.load_many(kind, stream_ids)
 
 
 def carrying(stage: Stage) -> tuple[UUID, UUID]:
@@ -96,6 +114,17 @@ def test_whom_a_plan_foresees_is_looked_up_though_others_who_carry_are_nearer(st
     (offer,) = [event for event in stage.events(order_id) if isinstance(event, DriverOffered)]
     assert offer.driver_id == planned
     assert offer.batch is not None
+
+
+def test_the_orders_of_all_who_are_near_are_looked_up_in_two_round_trips(stage: Stage) -> None:
+    first, driver_id = stage.assigned()
+    del stage.street.drivers[driver_id]
+    second, other_id = stage.assigned()
+    store = Counted(stage.store)
+    carried = carried_by(store, stage.clock.now())
+    carried.look_up([driver_id, other_id, nobody := new_id()])
+    orders = [[errand.order_id for errand in carried(one)] for one in (driver_id, other_id, nobody)]
+    assert (orders, store.round_trips) == ([[first], [second], []], 2)
 
 
 def test_what_is_recorded_of_a_batch_is_read_again(stage: Stage) -> None:

@@ -41,8 +41,11 @@ def delete(_: random.Random, events: list[Event], at: int) -> tuple[int, int]:
 
 
 def insert(choose: random.Random, events: list[Event], at: int) -> tuple[int, int]:
-    events.insert(at, copy.deepcopy(choose.choice(events)))
-    return at + 1, at + 1
+    """Once computed anew, a copy of an event before it is one after it: then that is where it shows."""
+    new = copy.deepcopy(choose.choice(events))
+    last = at + 2 if new == events[at] else at + 1
+    events.insert(at, new)
+    return at + 1, last
 
 
 def reorder(choose: random.Random, events: list[Event], at: int) -> tuple[int, int]:
