@@ -22,7 +22,7 @@ from projections.order_lists import OrderOnMap
 from projections.valkey.facts import DriverFacts
 from projections.valkey.functions import stamp
 from projections.valkey.keys import RegionKeys
-from projections.valkey.rows import parse
+from projections.valkey.rows import parse, unheard
 
 MOST_DRIVERS = 20_000
 MOST_ORDERS = 5_000
@@ -117,7 +117,7 @@ def _drivers(
     rows, more = _rows(tiffin.valkey, keys)
     suspended = _suspended(tiffin.valkey, keys, rows)
     now_ms = int(stamp(now))
-    seen, heard = (text.encode() for text in silent_before(region.dispatch, now, machine_now))
+    since = silent_before(region.dispatch, now, machine_now)
     drivers: list[DriverOnMap] = []
     unplaced = 0
     for driver_id, text in rows.items():
@@ -126,8 +126,7 @@ def _drivers(
             unplaced += 1
             continue
         last_seen = text[13:26] if text[13:26] != _NEVER else text[:13]
-        quiet = text[13:26] < seen and text[26:39] < heard
-        if quiet or text[39:40] == b"S" or text[40:41] == b"1":
+        if unheard(text, *since) or text[39:40] == b"S" or text[40:41] == b"1":
             state = DriverState.SILENT
         elif driver_id in suspended:
             state = DriverState.SUSPENDED

@@ -17,7 +17,7 @@ from application.planner.committing import Step, moment, steps
 from application.planner.districts import districts
 from application.planner.outlook import OnDuty, by_driver, followed, minutes, problem
 from application.planner.overdue import Overdue
-from application.positions import Near
+from application.positions import Near, silent_before
 from application.reactions import rows
 from application.reactions.actors import Work
 from application.reactions.rules import SEARCH
@@ -28,7 +28,7 @@ from planning import search
 from planning.problem import Plan
 from projections import order_lists
 from projections.order_lists import OrderInPlay
-from projections.valkey.rows import parse
+from projections.valkey.rows import parse, unheard
 
 log = logs.logger(__name__)
 
@@ -220,11 +220,12 @@ class Planner:
             return []
         state = self._tiffin.positions.keys[self._region.id].state
         texts = cast("list[bytes | None]", self._tiffin.valkey.hmget(state, [str(one) for one in carrying]))
-        silent_at = now - timedelta(seconds=self._region.dispatch.silent_seconds)
+        since = silent_before(self._region.dispatch, now, self._tiffin.clock.machine_now())
         found = []
         for (driver_id, carried), text in zip(carrying.items(), texts, strict=True):
-            row = parse(text) if text is not None else None
-            if row is not None and row.last is not None and row.last.at >= silent_at:
+            if text is None or unheard(text, *since):
+                continue
+            if (row := parse(text)).last is not None:
                 full = max(row.load, len(carried)) >= row.capacity
                 found.append(OnDuty(driver_id=driver_id, position=row.last.position, orders=carried, full=full))
         return found

@@ -33,6 +33,11 @@ def parse(row: bytes) -> Row:
     return Row(load=load, capacity=capacity, last=last)
 
 
+def unheard(row: bytes, seen_before: str, heard_before: str) -> bool:
+    """Whether a driver was not heard of since, by either clock; what their own clock says does not count."""
+    return row[13:26] < seen_before.encode() and row[26:39] < heard_before.encode()
+
+
 def place(row: bytes) -> Position:
     """Where a driver was last who has had a ping, as those in the geo sets have."""
     lon, _, lat = row[PLACE:].partition(b" ")

@@ -136,6 +136,19 @@ def test_two_orders_of_a_restaurant_go_with_one_driver(place: Town) -> None:
     assert {rival.why for rival in offer.rivals} == {PassedOver.PLANNED_OTHERWISE}
 
 
+def test_who_carries_something_is_planned_with_though_their_clock_is_slow(settings: Settings, tmp_path: Path) -> None:
+    with town(settings, replace(PLANNED, silent_seconds=60.0), tmp_path) as place:
+        driver_id = place.driver(metres_away=300.0, slow_minutes=4.0)
+        first = place.confirm()
+        place.run(commands.MatchOrder(order_id=first))
+        place.accept(first, *place.offered(first))
+        with place.process("follower"), planner(place):
+            second = place.confirm()
+            intention = eventually(lambda: intended(place, second), what="the plan has the order")
+            assert intention is not None
+            assert intention.driver_id == driver_id
+
+
 def test_who_declined_is_not_foreseen_again(place: Town) -> None:
     near, far = place.driver(metres_away=100.0), place.driver(metres_away=2_000.0)
     with place.processes("follower", "worker"), planner(place):

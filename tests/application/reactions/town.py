@@ -5,7 +5,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -103,8 +103,8 @@ class Town:
         self.run(commands.ConfirmOrder(order_id=order_id), Role.RESTAURANT, self.restaurant_id)
         return order_id
 
-    def driver(self, *, metres_away: float) -> UUID:
-        """On shift, and seen by searches."""
+    def driver(self, *, metres_away: float, slow_minutes: float = 0.0) -> UUID:
+        """On shift, and seen by searches; the driver's clock may be slow."""
         driver_id = new_id()
         joined = commands.RegisterDriver(
             driver_id=driver_id, name="Ana", phone="+351 910 000 000", region="porto", vehicle="bicycle"
@@ -112,12 +112,13 @@ class Town:
         self.run(joined)
         self.run(commands.StartShift(driver_id=driver_id), Role.DRIVER, driver_id)
         self.drivers[driver_id] = replace(AT, lat=AT.lat + metres_away * METRES_NORTH)
-        eventually(lambda: self.ping(driver_id), what="the driver is known in Valkey")
+        eventually(lambda: self.ping(driver_id, slow_minutes=slow_minutes), what="the driver is known in Valkey")
         return driver_id
 
-    def ping(self, *driver_ids: UUID) -> int:
+    def ping(self, *driver_ids: UUID, slow_minutes: float = 0.0) -> int:
         now, machine_now = self.tiffin.clock.now(), self.tiffin.clock.machine_now()
-        pings = [Ping(driver_id, self.drivers[driver_id], now) for driver_id in driver_ids]
+        at = now - timedelta(minutes=slow_minutes)
+        pings = [Ping(driver_id, self.drivers[driver_id], at) for driver_id in driver_ids]
         return self.tiffin.positions.record("porto", pings, now=now, machine_now=machine_now).accepted
 
     def offered(self, order_id: UUID, *, unlike: UUID | None = None, seconds: float = 30.0) -> tuple[UUID, UUID]:
