@@ -21,6 +21,7 @@ from api.problems import respond
 from api.services import Services, Wiring, open_services
 from application import collector, logs
 from application.bootstrap import open_tiffin
+from application.ending import GOODBYE_SECONDS
 from application.metrics import http_request_duration_seconds
 from application.settings import Settings, read_settings
 
@@ -99,7 +100,7 @@ def make_app(settings: Settings, wiring: Wiring = open_tiffin) -> Api:
                 try:
                     yield
                 finally:
-                    await app.services.drain.finish(settings.api.drain_seconds)
+                    await app.services.drain.finish(settings.api.drain_seconds - GOODBYE_SECONDS)
 
     return Api(
         route_handlers=CONTROLLERS,

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from application.ending import DRAIN, GOODBYE_SECONDS
+
 
 class Drain:
     """Counts requests under way. `begun` is set when the process is about to end: streams then end themselves."""
@@ -53,16 +55,19 @@ class Drain:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Begin as soon as SIGTERM or SIGINT arrives.
+        """Begin as soon as a signal asks the process to end.
 
-        The server waits for open connections before it ends the lifespan, so streams would never hear of it there. The
-        loop is woken for its own handler of these signals through a file descriptor, so ours goes beside it.
+        The server drops sockets once it hears SIGTERM, and ends the lifespan only when connections are closed: streams
+        would never hear of it. So `tiffin api` sends DRAIN first, for which the server has no ears: streams say goodbye
+        while it still serves, and then SIGTERM is given on. Whoever sends SIGTERM at once gets what is possible: the
+        loop is woken for the server's own handler through a file descriptor, so ours goes beside it.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         loop = asyncio.get_running_loop()
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        parting: set[asyncio.Task[None]] = set()
 
         def begin(number: int, frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(self.begin)
@@ -71,8 +76,14 @@ class Drain:
 
         for number in before:
             signal.signal(number, begin)
+        loop.add_signal_handler(DRAIN, lambda: parting.add(loop.create_task(self._part())))
         try:
             yield
         finally:
+            loop.remove_signal_handler(DRAIN)
             for number, known in before.items():
                 signal.signal(number, known)
+
+    async def _part(self) -> None:
+        await self.finish(GOODBYE_SECONDS)
+        signal.raise_signal(signal.SIGTERM)

@@ -7,6 +7,9 @@ from contextlib import suppress
 
 import psutil
 
+DRAIN = signal.SIGUSR1
+"""Asks a process that serves to say goodbye to streams and sockets, and then to end."""
+GOODBYE_SECONDS = 2
 POLL_SECONDS = 0.02
 KILLED_SECONDS = 5.0
 
