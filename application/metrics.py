@@ -86,7 +86,7 @@ plan_duration_seconds = Histogram(
 )
 planned_orders_total = Counter(
     "planned_orders_total",
-    "Orders acted on by a plan: offered, overtaken (its driver could not be asked), unplanned (nobody fits).",
+    "Orders acted on by a plan: offered, overtaken (its driver could not be asked), put_off, unplanned (nobody fits).",
     ("outcome",),
 )
 projection_events_total = Counter(

@@ -19,7 +19,7 @@ from application.planner.outlook import OnDuty, by_driver, followed, minutes, pr
 from application.planner.overdue import Overdue
 from application.positions import Near, silent_before
 from application.reactions import rows
-from application.reactions.actors import Work
+from application.reactions.actors import Outcome, Work
 from application.reactions.rules import SEARCH
 from domain import order as orders
 from domain.order import NEEDS_DRIVER, Foreseen
@@ -46,6 +46,9 @@ AFTER_AN_OFFER = frozenset(
 )
 BARRED = timedelta(minutes=1)
 """Business time for which a pair that a plan foresaw in vain is not foreseen again."""
+
+
+LABELS = {Outcome.DONE: "offered", Outcome.OVERTAKEN: "overtaken"}
 
 
 class _Asked(NamedTuple):
@@ -189,13 +192,14 @@ class Planner:
         claimed = rows.claim(self._tiffin.side, SEARCH, list(todo), now=clock.now(), machine_now=clock.machine_now())
         for row in claimed:
             command = todo[row.position]
-            done = self._work.carry_out(row, command)
-            outcome = "unplanned"
+            outcome = self._work.carry_out(row, command)
+            label = "unplanned"
             if isinstance(command, commands.OfferPlanned):
-                outcome = "offered" if done else "overtaken"
-                if not done:
+                label = LABELS.get(outcome, "put_off")
+                if outcome is Outcome.OVERTAKEN:
+                    # Not when the store was busy or the row somebody else's: that says nothing about the pair.
                     self._barred[command.driver_id, command.order_id] = clock.now() + BARRED
-            metrics.planned_orders_total.labels(outcome).inc()
+            metrics.planned_orders_total.labels(label).inc()
 
     def _near(self, searching: Sequence[OrderInPlay], now: datetime) -> dict[UUID, Near]:
         """Who can be asked, around each restaurant that has an order waiting."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from enum import Enum, auto
 
 import dramatiq
 import msgspec
@@ -28,6 +29,18 @@ QUEUES = ("matching", "offers", "eta", "payments", "notifications")
 MATCHING_PAUSE = timedelta(seconds=10)
 AWAY_PAUSE = timedelta(seconds=5)
 LEFT_PAUSE = timedelta(seconds=3)
+
+
+class Outcome(Enum):
+    """What became of a row's command."""
+
+    DONE = auto()
+    LEFT = auto()
+    """To the region's planner."""
+    OVERTAKEN = auto()
+    """The plan's driver could not be asked."""
+    UNDONE = auto()
+    """Refused, failed, put off or somebody else's: the row says which."""
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -79,26 +92,27 @@ class Work:
         for row in rows.claim(tiffin.side, actor_name, positions, now=now, machine_now=machine_now):
             self.carry_out(row, ACTORS[actor_name].command(row), unless_planned=actor_name == SEARCH)
 
-    def carry_out(self, row: Claimed, command: msgspec.Struct, *, unless_planned: bool = False) -> bool:
-        """Issue a claimed row's command; False when it came to nothing, or was left to the region's planner.
+    def carry_out(self, row: Claimed, command: msgspec.Struct, *, unless_planned: bool = False) -> Outcome:
+        """Issue a claimed row's command and say what became of it.
 
         Whatever goes wrong ends in the row; what even that cannot reach is found when the lease has run out.
         """
         with logs.context(correlation_id=row.correlation_id, reaction=f"{row.position} {row.actor_name}"):
             return self._carry_out(row, command, unless_planned=unless_planned)
 
-    def _carry_out(self, row: Claimed, command: msgspec.Struct, *, unless_planned: bool) -> bool:
+    def _carry_out(self, row: Claimed, command: msgspec.Struct, *, unless_planned: bool) -> Outcome:
         tiffin = self._tiffin
         try:
             if unless_planned and row.region is not None and intentions.planned(tiffin, row.region):
                 self._leave(row)
-                return False
+                return Outcome.LEFT
             self._issue(row, command)
         except Fenced:
             log.info("reaction taken over by somebody else")
         except PlanOvertaken as error:
             log.info("plan overtaken", reason=str(error))
             self._leave(row)
+            return Outcome.OVERTAKEN
         except Refusal as refusal:
             rows.close(tiffin.side, row, f"refused: {refusal}", machine_now=tiffin.clock.machine_now())
             log.info("reaction refused", reason=str(refusal))
@@ -115,8 +129,8 @@ class Work:
             if rows.fail(tiffin.side, row, told(error), machine_now=tiffin.clock.machine_now()):
                 log.error("reaction given up", attempts=row.attempts)  # noqa: TRY400 - the traceback is logged above
         else:
-            return True
-        return False
+            return Outcome.DONE
+        return Outcome.UNDONE
 
     def _leave(self, row: Claimed) -> None:
         """To the region's planner; should that die, the search goes on by itself after the pause."""

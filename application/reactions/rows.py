@@ -21,7 +21,9 @@ LEFT = "left to the plan"
 """Outcome of a search that waits for the region's planner, who may take it before its time."""
 
 CLAIM = """
-UPDATE reactions SET lease_token = %(token)s, lease_until = %(lease_until)s, attempts = attempts + 1
+UPDATE reactions SET lease_token = %(token)s, lease_until = %(lease_until)s,
+    -- Whoever let a lease run out neither did the work nor failed at it: this is the same attempt.
+    attempts = CASE WHEN lease_until IS NULL THEN attempts + 1 ELSE attempts END
 WHERE position = ANY(%(positions)s) AND actor_name = %(actor_name)s AND state = 'pending' AND due_at <= %(now)s
   AND (lease_until IS NULL OR lease_until <= %(machine_now)s)
   AND (not_before IS NULL OR not_before <= %(machine_now)s OR outcome = %(left)s)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import psycopg
 import pytest
 import redis
@@ -18,14 +19,15 @@ from application.cli import reactions as cli
 from application.context import Context
 from application.execute import execute
 from application.gateways.payments.sandbox import SandboxPayments
+from application.ids import new_id
 from application.positions import Positions
 from application.reactions import rows
-from application.reactions.actors import Work
+from application.reactions.actors import Outcome, Work
 from application.settings import Settings
 from application.side import SideStatements
 from application.store import Closing, Fenced
 from domain.event import Meta, Role
-from domain.order import NoDriverFound
+from domain.order import Foreseen, NoDriverFound
 from tests.application.reactions.town import PATIENT, Town, town
 from tests.application.stage import FixedClock
 
@@ -88,7 +90,7 @@ def test_a_row_is_claimed_by_one_until_its_lease_runs_out(place: StillTown) -> N
     position = due(place, place.confirm(), MATCHING)
     assert len(claim(place, position)) == 1
     assert claim(place, position) == []
-    assert [row.attempts for row in claim(place, position, later=rows.LEASE)] == [2]
+    assert [row.attempts for row in claim(place, position, later=rows.LEASE)] == [1], "nothing was tried yet"
 
 
 def test_who_lost_the_lease_appends_nothing(place: StillTown) -> None:
@@ -104,6 +106,29 @@ def test_who_lost_the_lease_appends_nothing(place: StillTown) -> None:
     execute(place.tiffin, in_time, commands.MatchOrder(order_id=order_id))
     assert place.topics(order_id)[-1] == "driver_offered"
     assert place.rows(order_id, MATCHING)[0][0] == "done"
+
+
+def test_lost_leases_never_bury_a_row(place: StillTown) -> None:
+    order_id = place.confirm()
+    position, work = due(place, order_id, MATCHING), Work(place.tiffin)
+    (slow,) = claim(place, position)
+    for number in range(1, rows.MAX_ATTEMPTS + 1):
+        (next_one,) = claim(place, position, later=number * rows.LEASE)
+        assert work.carry_out(slow, commands.MatchOrder(order_id=order_id)) is Outcome.UNDONE
+        slow = next_one
+    assert not rows.fail(place.tiffin.side, slow, "the first failure", machine_now=place.clock.machine_now())
+
+
+def test_a_plan_that_was_overtaken_is_told_from_a_lease_that_was_lost(place: StillTown) -> None:
+    order_id = place.confirm()
+    position, work = due(place, order_id, MATCHING), Work(place.tiffin)
+    plan = Foreseen(pickup_at=place.clock.now(), needed_at=place.clock.now(), orders=1, drivers=1)
+    offer = commands.OfferPlanned(order_id=order_id, driver_id=place.driver(metres_away=300.0), plan=plan)
+    (slow,), (fast,) = claim(place, position), claim(place, position, later=rows.LEASE)
+    assert work.carry_out(slow, offer) is Outcome.UNDONE
+    assert work.carry_out(fast, msgspec.structs.replace(offer, driver_id=new_id())) is Outcome.OVERTAKEN
+    (again,) = claim(place, position, later=rows.LEASE)
+    assert work.carry_out(again, offer) is Outcome.DONE
 
 
 def test_a_message_that_comes_twice_does_its_work_once(place: StillTown) -> None:
