@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import batched
 from typing import NamedTuple, cast
 from uuid import UUID
 
@@ -48,7 +49,11 @@ BARRED = timedelta(minutes=1)
 """Business time for which a pair that a plan foresaw in vain is not foreseen again."""
 
 
+CLAIMED_AT_ONCE = 20
+"""Searches whose leases begin together and are done one after the other: the last one's must not run out before."""
 LABELS = {Outcome.DONE: "offered", Outcome.OVERTAKEN: "overtaken"}
+
+type Todo = commands.OfferPlanned | commands.MatchOrder
 
 
 class _Asked(NamedTuple):
@@ -183,23 +188,29 @@ class Planner:
         offers: Mapping[UUID, commands.OfferPlanned],
         alone: Sequence[rows.Search],
     ) -> None:
-        """Ask the drivers; whom no driver fits, and what is unclear, is matched as if there were no plan."""
-        todo: dict[int, commands.OfferPlanned | commands.MatchOrder] = {
-            one.position: commands.MatchOrder(order_id=one.order_id) for one in alone
-        }
-        todo |= {waiting[order_id].position: offer for order_id, offer in offers.items()}
-        clock = self._tiffin.clock
-        claimed = rows.claim(self._tiffin.side, SEARCH, list(todo), now=clock.now(), machine_now=clock.machine_now())
-        for row in claimed:
-            command = todo[row.position]
-            outcome = self._work.carry_out(row, command)
-            label = "unplanned"
-            if isinstance(command, commands.OfferPlanned):
-                label = LABELS.get(outcome, "put_off")
-                if outcome is Outcome.OVERTAKEN:
-                    # Not when the store was busy or the row somebody else's: that says nothing about the pair.
-                    self._barred[command.driver_id, command.order_id] = clock.now() + BARRED
-            metrics.planned_orders_total.labels(label).inc()
+        """Ask the drivers; whom no driver fits, and what is unclear, is matched as if there were no plan.
+
+        In this order, for a search without a plan could take a driver whom the plan has for another.
+        """
+        todo: dict[int, Todo] = {waiting[order_id].position: offer for order_id, offer in offers.items()}
+        todo |= {one.position: commands.MatchOrder(order_id=one.order_id) for one in alone}
+        clock, side = self._tiffin.clock, self._tiffin.side
+        for handful in batched(todo, CLAIMED_AT_ONCE):
+            found = rows.claim(side, SEARCH, handful, now=clock.now(), machine_now=clock.machine_now())
+            claimed = {row.position: row for row in found}
+            for position in handful:
+                if position in claimed:
+                    self._do(claimed[position], todo[position])
+
+    def _do(self, row: rows.Claimed, command: Todo) -> None:
+        outcome = self._work.carry_out(row, command)
+        label = "unplanned"
+        if isinstance(command, commands.OfferPlanned):
+            label = LABELS.get(outcome, "put_off")
+            if outcome is Outcome.OVERTAKEN:
+                # Not when the store was busy or the row somebody else's: that says nothing about the pair.
+                self._barred[command.driver_id, command.order_id] = self._tiffin.clock.now() + BARRED
+        metrics.planned_orders_total.labels(label).inc()
 
     def _near(self, searching: Sequence[OrderInPlay], now: datetime) -> dict[UUID, Near]:
         """Who can be asked, around each restaurant that has an order waiting."""

@@ -1,0 +1,135 @@
+"""One step of a planner, in this process, while time stands still: what is carried out, and in which order."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace as replaced
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from application import commands
+from application.bootstrap import Tiffin
+from application.ids import new_id
+from application.planner.planner import CLAIMED_AT_ONCE, UNCLEAR, Planner
+from application.reactions import rows
+from application.reactions.actors import Outcome, Work
+from application.reactions.rules import SEARCH
+from application.settings import Settings
+from domain.region import Dispatch, Planning
+from projections import order_lists
+from tests.application.reactions.town import PATIENT, Town, town
+from tests.application.stage import FixedClock
+from tests.waiting import eventually
+
+PLANNING = Planning(from_load=0.1, lead_seconds=60.0)
+LAST = 9_000
+"""A position behind all others."""
+
+
+class Noting(Work):
+    """Notes commands, and how many rows are leased meanwhile, instead of doing them."""
+
+    def __init__(self, tiffin: Tiffin) -> None:
+        super().__init__(tiffin)
+        self.tiffin = tiffin
+        self.noted: list[msgspec.Struct] = []
+        self.leased: list[int] = []
+        self.outcome = Outcome.DONE
+
+    def carry_out(self, row: rows.Claimed, command: msgspec.Struct, *, unless_planned: bool = False) -> Outcome:
+        assert not unless_planned
+        self.noted.append(command)
+        leased = "SELECT count(*) FROM reactions WHERE lease_until IS NOT NULL AND state = 'pending'"
+        self.leased.append(self.tiffin.side.run(leased, {})[0][0])
+        machine_now = self.tiffin.clock.machine_now()
+        if self.outcome is Outcome.DONE:
+            rows.close(self.tiffin.side, row, "noted", machine_now=machine_now)
+        else:
+            rows.postpone(self.tiffin.side, row, until=machine_now, outcome="noted", error="")
+        return self.outcome
+
+
+class Stage:
+    """A town, its planner, and what the planner does."""
+
+    def __init__(self, place: Town, dispatch: Dispatch) -> None:
+        assert dispatch.planning is not None
+        self.place = place
+        self.clock = FixedClock(place.tiffin.clock.now())
+        self.place.tiffin = replaced(place.tiffin, clock=self.clock)
+        self.work = Noting(self.place.tiffin)
+        region = replace(place.tiffin.regions["porto"], dispatch=dispatch)
+        self.planner = Planner(self.place.tiffin, self.work, region, dispatch.planning)
+
+    def order(self, *, position: int = LAST) -> UUID:
+        """One that the read model knows, and whose driver is to be found."""
+        order_id = self.place.confirm()
+        eventually(lambda: order_id in self.confirmed(), what="the read model has the order")
+        self.due(order_id, position)
+        return order_id
+
+    def confirmed(self) -> set[UUID]:
+        with self.place.tiffin.reads.connect() as connection:
+            return {one.order_id for one in order_lists.in_play(connection, "porto", limit=100) if one.confirmed_at}
+
+    def due(self, order_id: UUID, position: int, *, since: timedelta = timedelta()) -> None:
+        statement = """
+            INSERT INTO reactions (position, actor_name, stream_id, topic, correlation_id, region, due_at)
+            VALUES (%(position)s, %(actor)s, %(stream_id)s, 'order.confirmed', 'test', 'porto', %(due_at)s)
+        """
+        due_at = self.clock.now() - since
+        values = {"position": position, "actor": SEARCH, "stream_id": order_id, "due_at": due_at}
+        self.place.tiffin.side.run(statement, values)
+
+    def cooked(self) -> None:
+        """The kitchen has had its time; drivers are still heard of."""
+        for _ in range(2):
+            self.clock.forward(450.0)
+            self.place.ping(*self.place.drivers)
+
+    def step(self) -> list[msgspec.Struct]:
+        self.work.noted.clear()
+        self.planner.step()
+        return list(self.work.noted)
+
+
+@pytest.fixture
+def stage(settings: Settings, tmp_path: Path) -> Iterator[Stage]:
+    with planned(settings, tmp_path, PLANNING) as found:
+        yield found
+
+
+@contextmanager
+def planned(settings: Settings, folder: Path, planning: Planning) -> Iterator[Stage]:
+    dispatch = replace(PATIENT, planning=planning)
+    with town(settings, dispatch, folder) as place:
+        yield Stage(place, dispatch)
+
+
+def test_rows_are_claimed_by_the_handful_and_offers_come_first(stage: Stage) -> None:
+    driver_id = stage.place.driver(metres_away=300.0)
+    for position in range(1_000, 1_000 + 2 * CLAIMED_AT_ONCE + 5):
+        stage.due(new_id(), position, since=2 * UNCLEAR)
+    order_id = stage.order(position=LAST)
+    stage.cooked()
+    first, *others = stage.step()
+    assert isinstance(first, commands.OfferPlanned)
+    assert (first.order_id, first.driver_id) == (order_id, driver_id)
+    assert [type(one) for one in others] == [commands.MatchOrder] * (2 * CLAIMED_AT_ONCE + 5)
+    assert max(stage.work.leased) == CLAIMED_AT_ONCE
+
+
+@pytest.mark.parametrize(("outcome", "again"), [(Outcome.UNDONE, True), (Outcome.OVERTAKEN, False)])
+def test_only_who_could_not_be_asked_is_not_foreseen_again(stage: Stage, outcome: Outcome, *, again: bool) -> None:
+    stage.place.driver(metres_away=300.0)
+    stage.order()
+    stage.cooked()
+    stage.work.outcome = outcome
+    (first,) = stage.step()
+    assert isinstance(first, commands.OfferPlanned)
+    (then,) = stage.step()
+    assert isinstance(then, commands.OfferPlanned) is again
