@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
 
+DEMO = ("-m", "application.cli", "demo", "--one-by-one", "--json")
 MOST_SECONDS = 600.0
 STOP_SECONDS = 30.0
 CORES_FOR_BOTH = 4
@@ -28,28 +30,42 @@ type Summary = Mapping[str, float | int | None]
 class OneByOne:
     """A `tiffin demo --one-by-one` in a process of its own."""
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], *, program: Sequence[str] = DEMO) -> None:
         """`arguments` make the evening the same."""
-        self._command = [sys.executable, "-m", "application.cli", "demo", "--one-by-one", "--json", *arguments]
-        self._process: subprocess.Popen[str] | None = None
+        self._command = [sys.executable, *program, *arguments]
+        self._process: subprocess.Popen[bytes] | None = None
+        # A file takes all that is said while nobody reads; a full pipe would hold the evening up. `stop` closes it.
+        self._output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
 
     def start(self) -> None:
         """Let it live."""
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
-            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            self._command, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT
         )
 
-    def summary(self) -> Summary:
-        """Wait for its end. Raises ClickException with its last words when it failed."""
+    def summary(self, *, most_seconds: float = MOST_SECONDS) -> Summary:
+        """Wait for its end. Raises ClickException with its last words when it failed, took too long or told nothing."""
         if self._process is None:
             self.start()
         assert self._process is not None, "started above"  # noqa: S101 - narrows the type
-        output, _ = self._process.communicate(timeout=MOST_SECONDS)
-        lines = output.strip().splitlines()
-        if self._process.returncode != 0 or not lines:
-            raise click.ClickException("The evening without plans failed: " + " · ".join(lines[-3:]))
-        found: Summary = json.loads(lines[-1])
+        try:
+            self._process.wait(most_seconds)
+        except subprocess.TimeoutExpired as error:
+            raise self._failed(f"took longer than {most_seconds:g} s") from error
+        if self._process.returncode != 0:
+            raise self._failed("failed")
+        try:
+            found: Summary = json.loads(self._lines()[-1])
+        except (IndexError, json.JSONDecodeError) as error:
+            raise self._failed("ended without its figures") from error
         return found
+
+    def _failed(self, how: str) -> click.ClickException:
+        return click.ClickException(f"The evening without plans {how}: " + " · ".join(self._lines()[-3:]))
+
+    def _lines(self) -> list[str]:
+        self._output.seek(0)
+        return self._output.read().strip().splitlines()
 
     def stop(self) -> None:
         """End it, if it still runs; it takes its world along."""
@@ -60,6 +76,7 @@ class OneByOne:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        self._output.close()
 
 
 @contextmanager
