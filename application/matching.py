@@ -72,7 +72,20 @@ def choose_driver(positions: Positions, search: Search) -> Choice | None:
 
 def hold_planned(positions: Positions, search: Search, driver_id: UUID) -> Choice:
     """Hold the driver whom a plan foresees, if still near, free and fit. Raises PlanOvertaken."""
-    choices = candidates(positions, search, search.region.dispatch.radii_m[-1], first=driver_id)
+    radius_m = search.region.dispatch.radii_m[-1]
+    near = _nearest(positions, search, radius_m)
+    if all(one.driver_id != driver_id for one in near):
+        # Plans look around all restaurants at once: here so many others may be nearer that this one is not among them.
+        one = positions.look_up(
+            search.region.id,
+            driver_id,
+            search.order.restaurant_position,
+            radius_m=radius_m,
+            now=search.now,
+            machine_now=search.machine_now,
+        )
+        near = near if one is None else [*near, one]
+    choices = list(ranked(near, search, radius_m, batches(near, search, first=driver_id)))
     planned = next((choice for choice in choices if choice.driver_id == driver_id), None)
     if planned is None:
         raise PlanOvertaken("the driver whom the plan foresees cannot be asked now")
@@ -83,10 +96,10 @@ def hold_planned(positions: Positions, search: Search, driver_id: UUID) -> Choic
     return replace(planned, rivals=tuple(others[:MOST_RIVALS]))
 
 
-def candidates(positions: Positions, search: Search, radius_m: float, *, first: UUID | None = None) -> list[Choice]:
-    """Who could be asked within a radius, best first; looks only, and holds nobody. `first` as `batches` has it."""
+def candidates(positions: Positions, search: Search, radius_m: float) -> list[Choice]:
+    """Who could be asked within a radius, best first; looks only, and holds nobody."""
     near = _nearest(positions, search, radius_m)
-    return list(ranked(near, search, radius_m, batches(near, search, first=first)))
+    return list(ranked(near, search, radius_m, batches(near, search)))
 
 
 def batches(near: Sequence[Near], search: Search, *, first: UUID | None = None) -> dict[UUID, Batch | Refused | None]:

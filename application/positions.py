@@ -20,7 +20,7 @@ from projections.valkey import functions
 from projections.valkey.facts import DriverFacts
 from projections.valkey.functions import moment, stamp
 from projections.valkey.keys import RegionKeys
-from projections.valkey.rows import LastPosition, parse, place, slots
+from projections.valkey.rows import LastPosition, parse, place, slots, unheard
 
 PINGS_A_CALL = 32
 """A call holds up every search: 32 pings for some 0.15 ms, as `benchmarks.nearest` measures (`server_ms`)."""
@@ -116,6 +116,28 @@ class Positions:
         with metrics.geo_query_duration_seconds.time():
             flat = functions.call(self.valkey, "nearest", nearest_keys(self.keys[region]), *args, *map(str, exclude))
         return read_near(cast("list[bytes]", flat))
+
+    def look_up(
+        self,
+        region: str,
+        driver_id: UUID,
+        position: Position,
+        *,
+        radius_m: float,
+        now: datetime,
+        machine_now: datetime,
+    ) -> Near | None:
+        """One driver as `nearest` has them, however many are nearer. Whether suspended or held, `claim` will say."""
+        keys, field = self.keys[region], str(driver_id)
+        with self.valkey.pipeline(transaction=False) as pipeline:
+            pipeline.hget(keys.state, field)
+            pipeline.hget(keys.board, field)
+            row, facts = cast("list[bytes | None]", pipeline.execute())
+        heard = silent_before(self.regions[region].dispatch, now, machine_now)
+        if row is None or parse(row).last is None or unheard(row, *heard):
+            return None
+        found = _near(driver_id, position, row, facts or b"")
+        return found if found.load < found.capacity and found.distance_m <= radius_m else None
 
     def claim(self, region: str, driver_id: UUID, order_id: UUID, *, until: datetime, now: datetime) -> bool:
         """Hold a driver for an order until business time `until`; False when full, gone or held for another order.
