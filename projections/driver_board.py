@@ -136,6 +136,12 @@ def regions(c: Connection) -> list[str]:
     return list(c.execute(select(DRIVERS.c.region).distinct().order_by(DRIVERS.c.region)).scalars())
 
 
+def on_shift(c: Connection, region: str) -> bool:
+    """Whether anybody is on shift in a region."""
+    query = select(DRIVERS.c.driver_id).where(DRIVERS.c.region == region, DRIVERS.c.on_shift).limit(1)
+    return c.execute(query).first() is not None
+
+
 def counts(c: Connection) -> DriverCounts:
     """Count drivers for metrics and the progress table."""
     on_shift = DRIVERS.c.on_shift

@@ -16,7 +16,7 @@ from application.kinds import ORDER
 from application.matching import may_ask
 from application.planner.committing import Step, moment, steps
 from application.planner.districts import districts
-from application.planner.outlook import OnDuty, by_driver, followed, minutes, problem
+from application.planner.outlook import OnDuty, by_driver, followed, minutes, problem, ready_seconds
 from application.planner.overdue import Overdue
 from application.positions import Near, silent_before
 from application.reactions import rows
@@ -27,7 +27,7 @@ from domain.order import NEEDS_DRIVER, Foreseen
 from domain.region import Planning, Region
 from planning import search
 from planning.problem import Plan
-from projections import order_lists
+from projections import driver_board, order_lists
 from projections.order_lists import OrderInPlay
 from projections.valkey.rows import parse, unheard
 
@@ -83,6 +83,10 @@ class Planner:
         now = self._tiffin.clock.now()
         with self._tiffin.reads.connect() as connection:
             in_play = order_lists.in_play(connection, self._region.id, limit=MOST_IN_PLAY)
+            if not self._on_shift() and driver_board.on_shift(connection, self._region.id):
+                # Valkey was emptied: without drivers every order would be sent to look for one, and find nobody.
+                log.warning("plan put off until Valkey has the drivers again", region=self._region.id)
+                return self._planning_now
         if not self._queue(sum(order.status in NEEDS_DRIVER for order in in_play)):
             self.stand_back()
             return False
@@ -94,9 +98,11 @@ class Planner:
         return True
 
     def _queue(self, waiting: int) -> bool:
-        on_shift = self._tiffin.valkey.hlen(self._tiffin.positions.keys[self._region.id].state)
         enough = self._planning.from_load * (CALM_BELOW if self._planning_now else 1.0)
-        return waiting > 0 and waiting >= enough * on_shift
+        return waiting > 0 and waiting >= enough * self._on_shift()
+
+    def _on_shift(self) -> int:
+        return self._tiffin.valkey.hlen(self._tiffin.positions.keys[self._region.id].state)
 
     def stand_back(self) -> None:
         """Let searches go on by themselves."""
@@ -138,7 +144,11 @@ class Planner:
             for step in _due(foreseen, minutes(now), near)
         }
         placed = {UUID(int=step.order.id) for step in foreseen}
-        alone = [one for order_id, one in waiting.items() if order_id not in placed]
+        alone = [
+            one
+            for order_id, one in waiting.items()
+            if order_id not in placed and (self._urgent(known[order_id], now) or not asked[order_id].may_ask)
+        ]
         alone += [one for one in due if one.order_id not in waiting and now - one.due_at > UNCLEAR]
         self._carry_out(waiting, offers, alone)
 
@@ -201,6 +211,10 @@ class Planner:
             for position in handful:
                 if position in claimed:
                     self._do(claimed[position], todo[position])
+
+    def _urgent(self, order: OrderInPlay, now: datetime) -> bool:
+        """Whether an order without a place can wait for no other plan: a late search has looked at few of them."""
+        return ready_seconds(order, now) <= self._planning.lead_seconds
 
     def _do(self, row: rows.Claimed, command: Todo) -> None:
         outcome = self._work.carry_out(row, command)

@@ -14,11 +14,13 @@ from msgspec.structs import replace
 from application import commands
 from application.bootstrap import Tiffin
 from application.ids import new_id
+from application.matching import PlanOvertaken
 from application.planner.planner import CLAIMED_AT_ONCE, UNCLEAR, Planner
 from application.reactions import rows
 from application.reactions.actors import Outcome, Work
 from application.reactions.rules import SEARCH
 from application.settings import Settings
+from domain.order import Foreseen
 from domain.region import Dispatch, Planning
 from projections import order_lists
 from tests.application.reactions.town import PATIENT, Town, town
@@ -133,3 +135,45 @@ def test_only_who_could_not_be_asked_is_not_foreseen_again(stage: Stage, outcome
     assert isinstance(first, commands.OfferPlanned)
     (then,) = stage.step()
     assert isinstance(then, commands.OfferPlanned) is again
+
+
+def test_an_order_without_a_place_waits_for_another_plan_while_it_cooks(stage: Stage) -> None:
+    stage.place.driver(metres_away=20_000.0)
+    order_id = stage.order()
+    assert stage.step() == []
+    stage.cooked()
+    assert stage.step() == [commands.MatchOrder(order_id=order_id)]
+
+
+def test_a_late_search_leaves_what_cooks_to_the_next_one(settings: Settings, tmp_path: Path) -> None:
+    with planned(settings, tmp_path, replace(PLANNING, limit_seconds=0.0)) as stage:
+        stage.place.driver(metres_away=300.0)
+        stage.order()
+        assert stage.step() == []
+        stage.cooked()
+        (offer,) = stage.step()
+        assert isinstance(offer, commands.OfferPlanned)
+
+
+def test_nothing_is_done_while_valkey_has_lost_the_drivers(stage: Stage) -> None:
+    stage.place.driver(metres_away=300.0)
+    stage.order()
+    stage.cooked()
+    state = stage.place.tiffin.positions.keys["porto"].state
+    valkey = stage.place.tiffin.valkey
+    valkey.rename(state, "kept")
+    assert stage.step() == []
+    valkey.rename("kept", state)
+    (offer,) = stage.step()
+    assert isinstance(offer, commands.OfferPlanned)
+
+
+def test_a_driver_whom_the_restaurants_own_search_does_not_reach_is_asked(settings: Settings, tmp_path: Path) -> None:
+    with town(settings, replace(PATIENT, candidates=2), tmp_path) as place:
+        _, _, third, away = [place.driver(metres_away=metres) for metres in (100.0, 200.0, 300.0, 20_000.0)]
+        order_id, now = place.confirm(), place.tiffin.clock.now()
+        plan = Foreseen(pickup_at=now, needed_at=now, orders=1, drivers=4)
+        with pytest.raises(PlanOvertaken):
+            place.run(commands.OfferPlanned(order_id=order_id, driver_id=away, plan=plan))
+        place.run(commands.OfferPlanned(order_id=order_id, driver_id=third, plan=plan))
+        assert place.offered(order_id)[1] == third
