@@ -11,7 +11,7 @@ from litestar.params import FromQuery
 from msgspec import Meta
 from sqlalchemy import Connection
 
-from api import examples
+from api import map_examples
 from api.call import ApiRequest
 from api.operations import SUPPORT, plain, query
 from api.pages.map import page
@@ -58,7 +58,7 @@ class OpsMap(Controller):
         summary="A region's drivers and open orders",
         roles=SUPPORT,
         reads=LIVE,
-        answer=examples.REGION_MAP,
+        answer=map_examples.REGION_MAP,
         problems=(404,),
     )
     async def get_region_map(self, request: ApiRequest, region: FromQuery[RegionName]) -> Response[RegionMap]:
@@ -83,7 +83,7 @@ class OpsMap(Controller):
         summary="Five minutes of a region's last hour",
         roles=SUPPORT,
         reads=PAST,
-        answer=examples.REGION_HISTORY,
+        answer=map_examples.REGION_HISTORY,
         problems=(404,),
     )
     async def get_region_history(
