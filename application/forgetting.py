@@ -29,6 +29,8 @@ from projections import positions
 
 PATIENCE_SECONDS = 10.0
 TRIES = 5
+REWRITE_PAUSE_SECONDS = 1.0
+"""Between two tries to have the append-only file rewritten."""
 NOWHERE = -1
 """The position of a read model that no projector has made yet."""
 FORGETTABLE = (Role.CUSTOMER, Role.DRIVER)
@@ -118,7 +120,7 @@ def _rewrite_file(tiffin: Tiffin) -> bool:
             tiffin.valkey.bgrewriteaof()
         except redis.ResponseError:
             # Another rewrite is under way, which may have begun too early.
-            time.sleep(1.0)
+            time.sleep(REWRITE_PAUSE_SECONDS)
         else:
             return True
     return False
