@@ -70,9 +70,17 @@ def start(folder: Path, *, durable: bool = True) -> str:
     data = folder / "data"
     if not (data / "PG_VERSION").exists():
         _initialise(data)
-    if not running(folder):
-        _start(folder, data, durable=durable)
     url = address(folder)
+    if running(folder):
+        try:
+            _ensure_database(url)
+        except psycopg.OperationalError:
+            if running(folder):
+                raise
+            # It was on its way down when it was looked at.
+        else:
+            return url
+    _start(folder, data, durable=durable)
     _ensure_database(url)
     return url
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -68,10 +69,28 @@ def test_killed_engines_come_back_with_what_was_committed(tmp_path: Path) -> Non
             connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         _kill(tmp_path / "postgres" / "data" / "postmaster.pid")
         _kill(tmp_path / "valkey" / "pid")
-        eventually(lambda: not embedded.healthy(tmp_path))
+        eventually(lambda: not postgres.running(tmp_path / "postgres") and not valkey.running(tmp_path / "valkey"))
         assert embedded.ensure(tmp_path) == addresses
         with psycopg.connect(addresses.database_url) as connection:
             assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+def test_a_postgres_that_goes_down_while_it_is_looked_at_is_started_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "postgres"
+    connect = psycopg.connect
+
+    def down_by_then(*args: Any, **options: Any) -> Any:
+        monkeypatch.undo()
+        _kill(folder / "data" / "postmaster.pid")
+        return connect(*args, **options)
+
+    with embedded.embedded(tmp_path, durable=False) as addresses:
+        monkeypatch.setattr(psycopg, "connect", down_by_then)
+        assert postgres.start(folder, durable=False) == addresses.database_url
+        with psycopg.connect(addresses.database_url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_pid_file_whose_number_is_somebody_elses_does_not_keep_postgres_from_starting(tmp_path: Path) -> None:
