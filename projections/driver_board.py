@@ -142,6 +142,11 @@ def on_shift(c: Connection, region: str) -> bool:
     return c.execute(query).first() is not None
 
 
+def silent(c: Connection) -> list[UUID]:
+    """Drivers on shift who cannot be reached."""
+    return list(c.execute(select(DRIVERS.c.driver_id).where(DRIVERS.c.on_shift, DRIVERS.c.silent)).scalars())
+
+
 def counts(c: Connection) -> DriverCounts:
     """Count drivers for metrics and the progress table."""
     on_shift = DRIVERS.c.on_shift

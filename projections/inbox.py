@@ -197,6 +197,14 @@ _MESSAGES: dict[type[Event], tuple[_Message, ...]] = {
     ),
     events.DriverArrived: (_Message("restaurant", "driver_arrived", "The driver has arrived for an order."),),
     events.PickedUp: (_Message("customer", "order_picked_up", "Your order is on its way: follow it live.", _TRACKING),),
+    events.DriverLostContact: (
+        _Message(
+            "customer",
+            "driver_unreachable",
+            "Your driver, who has your order, cannot be reached at the moment. Support sees it too.",
+            _TRACKING,
+        ),
+    ),
     events.Delivered: (_Message("customer", "order_delivered", "Your order was delivered. Enjoy!"),),
     events.Cancelled: (
         _Message("customer", "order_cancelled", "Your order from {restaurant} was cancelled: {reason}."),

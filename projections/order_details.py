@@ -267,6 +267,7 @@ _CHANGES: dict[type[Event], Callable[[Any, datetime], Document]] = {
     events.DriverUnassigned: _unassigned,
     events.DriverArrived: _stamped("driver_arrived_at"),
     events.PickedUp: _stamped("picked_up_at"),
+    events.DriverLostContact: _stamped(),
     events.Delivered: _stamped("delivered_at"),
     events.Completed: _stamped("completed_at"),
     events.Cancelled: _cancelled,

@@ -19,7 +19,7 @@ from application.commands import AddNote, CancelOrder, ReinstateDriver, SuspendD
 from application.store import Answer
 from domain.errors import NotFound
 from domain.order.state import Status
-from projections import order_details, order_lists, order_timeline
+from projections import driver_board, order_details, order_lists, order_timeline
 from projections.order_details import OrderDetails
 from projections.order_lists import OrderSummary
 from projections.paging import Page
@@ -38,7 +38,7 @@ class Support(Controller):
         id="search_orders",
         summary="Find orders",
         roles=SUPPORT,
-        reads=("order_lists",),
+        reads=("order_lists", "driver_board"),
         answer=examples.ORDERS,
     )
     def search_orders(
@@ -51,6 +51,7 @@ class Support(Controller):
         placed_from: FromQuery[Time | None] = None,
         placed_to: FromQuery[Time | None] = None,
         late_minutes: FromQuery[Minutes | None] = None,
+        driver_silent: FromQuery[bool] = False,  # noqa: FBT002 - a query parameter
         phone: FromQuery[Phone | None] = None,
         q: FromQuery[Search | None] = None,
         limit: FromQuery[Limit] = 20,
@@ -59,11 +60,12 @@ class Support(Controller):
         """Newest first. `q` is an order's id, or beginnings of words in the customer's and the restaurant's names.
 
         `phone` is anybody's on the order, compared by its last nine digits. `late_minutes` finds what was delivered at
-        least that long after it was promised.
+        least that long after it was promised, `driver_silent` what was picked up by a driver who cannot be reached now.
         """
         request.note_access()
         parties = request.services.accounts.subjects_by_phone(phone) if phone is not None else None
         with request.services.read() as connection:
+            silent = driver_board.silent(connection) if driver_silent else None
             return order_lists.search(
                 connection,
                 status=status,
@@ -71,6 +73,7 @@ class Support(Controller):
                 restaurant_id=restaurant_id,
                 driver_id=driver_id,
                 parties=parties,
+                brought_by=silent,
                 placed_from=moment("placed_from", placed_from),
                 placed_to=moment("placed_to", placed_to),
                 late_minutes=late_minutes,

@@ -64,6 +64,9 @@ class RequestReview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleaseAbsentDriver(msgspec.Struct, frozen=True, kw_only=True):
-    """Take offers and orders not yet picked up from a driver who fell silent or left the shift."""
+    """Take offers and orders not yet picked up from a driver who fell silent or left the shift.
+
+    Orders picked up stay with a silent driver, and are told of.
+    """
 
     driver_id: UUID

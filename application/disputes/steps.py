@@ -131,6 +131,7 @@ _WORDS: Mapping[type[Event], Callable[[Any, Mapping[UUID, str]], str]] = {
     events.DriverUnassigned: lambda e, names: f"Taken off {_named(e, names)}{_because(e.reason)}",
     events.DriverArrived: lambda e, names: f"At the restaurant: {_named(e, names)}",
     events.PickedUp: lambda e, names: f"Picked up by {_named(e, names)}",
+    events.DriverLostContact: lambda e, names: f"Nothing was heard any more of {_named(e, names)}, who has the food",
     events.Delivered: lambda e, names: f"Delivered by {_named(e, names)}",
     events.Completed: lambda *_: "The order was completed",
     events.Cancelled: lambda e, _: f"Cancelled by {e.by}{_because(e.reason)}; {e.cost_bearer} bears the cost",

@@ -20,10 +20,16 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     capacity: int
     on_shift: bool = False
-    silent: bool = False
+    silent_since: datetime | None = None
+    """When the driver was last seen before falling silent; none while pings arrive."""
     suspended: bool = False
     deliveries: tuple[UUID, ...] = ()
     """Orders carried now."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is heard of the driver."""
+        return self.silent_since is not None
 
 
 def duty(driver: Driver) -> Literal["on_shift", "off_shift", "suspended"]:
@@ -45,13 +51,13 @@ def evolve(driver: Driver | None, driver_id: UUID, event: Event, _at: datetime) 
         case events.DeliveryFinished() | events.DeliveryReleased():
             return replace(driver, deliveries=tuple(key for key in driver.deliveries if key != event.order_id))
         case events.WentSilent():
-            return replace(driver, silent=True)
+            return replace(driver, silent_since=event.last_seen_at)
         case events.CameBack():
-            return replace(driver, silent=False)
+            return replace(driver, silent_since=None)
         case events.ShiftStarted():
-            return replace(driver, on_shift=True, silent=False)
+            return replace(driver, on_shift=True, silent_since=None)
         case events.ShiftEnded():
-            return replace(driver, on_shift=False, silent=False)
+            return replace(driver, on_shift=False, silent_since=None)
         case events.Suspended():
             return replace(driver, suspended=True)
         case events.Reinstated():

@@ -19,6 +19,7 @@ from domain.order.dispatching import arrive as arrive
 from domain.order.dispatching import decline_offer as decline_offer
 from domain.order.dispatching import deliver as deliver
 from domain.order.dispatching import expire_offer as expire_offer
+from domain.order.dispatching import lose_contact as lose_contact
 from domain.order.dispatching import no_driver as no_driver
 from domain.order.dispatching import offer as offer
 from domain.order.dispatching import pick_up as pick_up
@@ -44,6 +45,7 @@ from domain.order.events import CostBearer as CostBearer
 from domain.order.events import Delivered as Delivered
 from domain.order.events import DriverArrived as DriverArrived
 from domain.order.events import DriverAssigned as DriverAssigned
+from domain.order.events import DriverLostContact as DriverLostContact
 from domain.order.events import DriverOffered as DriverOffered
 from domain.order.events import DriverUnassigned as DriverUnassigned
 from domain.order.events import Dropoff as Dropoff

@@ -27,6 +27,7 @@ from domain.order.events import (
     Delivered,
     DriverArrived,
     DriverAssigned,
+    DriverLostContact,
     DriverOffered,
     DriverUnassigned,
     Foreseen,
@@ -239,6 +240,19 @@ def pick_up(order: Order, *, driver_id: UUID) -> list[Event]:
     if order.status is not Status.READY_FOR_PICKUP:
         raise IllegalTransition("picked up", status=order.status)
     return [PickedUp(driver_id=driver_id)]
+
+
+def lose_contact(order: Order, *, driver_id: UUID, last_seen_at: datetime) -> list[Event]:
+    """Note that nothing is heard of the driver who has the food; quiet when this silence was noted.
+
+    Raises NotYourDelivery, IllegalTransition.
+    """
+    _check_driver(order, driver_id)
+    if order.status is not Status.PICKED_UP:
+        raise IllegalTransition("lost on its way", status=_status(order))
+    if order.contact_lost_at == last_seen_at:
+        return []
+    return [DriverLostContact(driver_id=driver_id, last_seen_at=last_seen_at)]
 
 
 def deliver(order: Order, *, driver_id: UUID) -> list[Event]:

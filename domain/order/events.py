@@ -231,6 +231,14 @@ class PickedUp(Event, frozen=True, kw_only=True):
     driver_id: UUID
 
 
+@topic("order.driver_lost_contact")
+class DriverLostContact(Event, frozen=True, kw_only=True):
+    """The driver who has the food fell silent; the customer is told, and support finds the order. Once a silence."""
+
+    driver_id: UUID
+    last_seen_at: datetime
+
+
 @topic("order.delivered")
 class Delivered(Event, frozen=True, kw_only=True):
     """The customer has the food; `driver.delivery_finished` is in the same append."""

@@ -122,6 +122,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """The assigned driver; stays after delivery, goes with cancellation."""
     accepted_offer_id: UUID | None = None
     """The offer by which `driver_id` has the order."""
+    contact_lost_at: datetime | None = None
+    """When its driver was last seen before the silence that was told of last; stays when the driver is back."""
     review_requested: bool = False
     stars: int | None = None
     """What the customer gave; none as yet."""
@@ -257,6 +259,7 @@ _DISPATCH: dict[type[Event], _Changes] = {
         **_NO_DRIVER,
     },
     events.DriverArrived: lambda *_: {"dispatch": DispatchStatus.AT_RESTAURANT},
+    events.DriverLostContact: lambda _, event, __: {"contact_lost_at": event.last_seen_at},
 }
 
 _MONEY: dict[type[Event], _Changes] = {

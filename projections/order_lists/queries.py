@@ -64,6 +64,7 @@ def search(
     restaurant_id: UUID | None = None,
     driver_id: UUID | None = None,
     parties: Collection[UUID] | None = None,
+    brought_by: Collection[UUID] | None = None,
     placed_from: datetime | None = None,
     placed_to: datetime | None = None,
     late_minutes: int | None = None,
@@ -73,6 +74,7 @@ def search(
 ) -> Page[OrderSummary]:
     """Support's search, newest first. One of the `parties` is on one of the order's three sides.
 
+    One of `brought_by` has the food and is on the way with it.
     `text` is an order's id, or beginnings of words in the two names; `late_minutes` how long after the promise it was
     delivered, at least.
     """
@@ -80,6 +82,8 @@ def search(
     wanted = [ORDERS.c[name] == key for name, key in keys.items() if key is not None]
     if parties is not None:
         wanted.append(or_(*(ORDERS.c[name].in_(parties) for name in keys)))
+    if brought_by is not None:
+        wanted += [ORDERS.c.status == Status.PICKED_UP.value, ORDERS.c.driver_id.in_(brought_by)]
     if placed_to is not None:
         wanted.append(ORDERS.c.placed_at < placed_to)
     if late_minutes is not None:

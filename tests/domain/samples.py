@@ -61,6 +61,7 @@ SAMPLES: tuple[Event, ...] = (
     order.DriverUnassigned(driver_id=ANNA, reason="flat tyre"),
     order.DriverArrived(driver_id=ANNA),
     order.PickedUp(driver_id=ANNA),
+    order.DriverLostContact(driver_id=ANNA, last_seen_at=NOON),
     order.Delivered(driver_id=ANNA),
     order.Completed(),
     order.Cancelled(

@@ -103,6 +103,7 @@ def test_a_region_shows_its_drivers_on_shift(connection: Connection, history: Hi
     everyone = driver_board.in_region(connection, "porto", day_start=NOON, on_shift_only=False)
     assert ([row.driver_id.int for row in here], len(everyone)) == ([0], 2)
     assert driver_board.regions(connection) == ["lisboa", "porto"]
+    assert driver_board.silent(connection) == [UUID(int=0)]
     counted = driver_board.counts(connection)
     assert (counted.registered, counted.on_shift, counted.silent) == (3, 2, 1)
     assert driver_board.get(connection, UUID(int=12345), day_start=NOON) is None

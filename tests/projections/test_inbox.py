@@ -78,6 +78,18 @@ def test_trouble_is_told_to_those_it_concerns(connection: Connection, history: H
     assert kinds(connection, DRIVER) == ["delivery_offered", "delivery_withdrawn"], "not told of what came later"
 
 
+def test_the_customer_is_told_of_a_driver_who_has_the_food_and_cannot_be_reached(
+    connection: Connection, history: History
+) -> None:
+    silence = order.DriverLostContact(driver_id=DRIVER, last_seen_at=NOON)
+    history.tell(ORDER, placed(), offered(), assigned(), order.PickedUp(driver_id=DRIVER), silence)
+    history.fold(connection, PROJECTION)
+    newest = inbox.entries(connection, CUSTOMER).items[0]
+    assert (newest.kind, newest.link) == ("driver_unreachable", f"/v1/orders/{ORDER}/stream")
+    assert kinds(connection, DRIVER) == ["delivery_offered"], "who cannot hear is not told"
+    assert kinds(connection, RESTAURANT) == ["order_received"]
+
+
 def test_the_driver_of_a_cancelled_order_is_told(connection: Connection, history: History) -> None:
     history.tell(ORDER, placed(), offered(), assigned(), CANCELLED)
     for batch in (1,):

@@ -182,6 +182,17 @@ def test_support_searches_by_how_late_it_came(connection: Connection, history: H
     assert ids(order_lists.search(connection, late_minutes=1, customer_id=STRANGER)) == []
 
 
+def test_support_searches_for_what_some_drivers_have_picked_up(connection: Connection, history: History) -> None:
+    on_the_way = (placed(), offered(), assigned(), order.PickedUp(driver_id=DRIVER))
+    history.tell(UUID(int=100), *on_the_way)
+    history.tell(UUID(int=101), *on_the_way[:-1])
+    history.tell(UUID(int=102), *on_the_way, order.Delivered(driver_id=DRIVER))
+    history.fold(connection, PROJECTION)
+    assert ids(order_lists.search(connection, brought_by=[DRIVER, STRANGER])) == [100]
+    assert ids(order_lists.search(connection, brought_by=[STRANGER])) == []
+    assert ids(order_lists.search(connection, brought_by=[])) == []
+
+
 def test_a_driver_sees_an_offer_while_it_stands(connection: Connection, history: History) -> None:
     history.tell(UUID(int=100), placed(), order.Confirmed(prep_seconds=900), offered())
     history.fold(connection, PROJECTION)

@@ -39,6 +39,7 @@ HISTORIES: tuple[tuple[Event, ...], ...] = (
     (*CONFIRMED, offered(), order.OfferWithdrawn(offer_id=OFFER, driver_id=DRIVER, reason="silent")),
     (*CONFIRMED, order.NoDriverFound(round=1, offers_made=0, radius_m=1.0, retry_at=NOON), CANCELLED),
     (*CARRIED[:-2], order.DriverArrived(driver_id=DRIVER), order.DriverUnassigned(driver_id=DRIVER, reason="silent")),
+    (*CARRIED, order.PickedUp(driver_id=DRIVER), order.DriverLostContact(driver_id=DRIVER, last_seen_at=NOON)),
     (*CARRIED, order.PickedUp(driver_id=DRIVER), CANCELLED, order.PaymentRefunded(payment_id="p", amount_minor=1)),
     (
         *CONFIRMED,

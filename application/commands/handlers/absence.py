@@ -11,6 +11,7 @@ from domain import order as orders
 from domain.driver import Driver
 from domain.event import Event
 from domain.order.dispatching import WAITED_FOR
+from domain.order.state import Status
 from projections import order_lists
 
 SILENT = "The driver cannot be reached."
@@ -18,7 +19,10 @@ OFF_SHIFT = "The driver left the shift."
 
 
 def release_absent(tiffin: Tiffin, ctx: Context, command: ReleaseAbsentDriver) -> Receipt:
-    """One append for the driver and all orders concerned; whoever came back meanwhile keeps everything."""
+    """One append for the driver and all orders concerned; whoever came back meanwhile keeps everything.
+
+    The food that a silent driver has is nobody else's to bring: that order stays, and is told of.
+    """
     driver = tiffin.store.load(DRIVER, command.driver_id)
     if driver.on_shift and not driver.silent:
         return save_driver(tiffin, ctx, driver, [])
@@ -27,7 +31,12 @@ def release_absent(tiffin: Tiffin, ctx: Context, command: ReleaseAbsentDriver) -
     lost: list[Decided] = []
     for order_id in driver.deliveries:
         order = tiffin.store.load(ORDER, order_id)
-        if order.driver_id == driver.id and order.dispatch in WAITED_FOR:
+        if order.driver_id != driver.id:
+            continue
+        if order.status is Status.PICKED_UP and driver.silent_since is not None:
+            told = orders.lose_contact(order, driver_id=driver.id, last_seen_at=driver.silent_since)
+            lost.append(decided(ORDER, order, told, ctx))
+        elif order.dispatch in WAITED_FOR:
             lost.append(decided(ORDER, order, orders.unassign(order, reason=reason), ctx))
             released += drivers.release_delivery(driver, order_id=order_id, reason=reason)
     lost += _withdrawn(tiffin, ctx, driver, reason)

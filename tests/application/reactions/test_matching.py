@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from msgspec.structs import replace
 from application import causes, commands
 from application.engines import valkey
 from application.settings import Settings, ValkeySettings
+from domain import driver as drivers
+from domain import order as orders
 from domain.event import Role
 from domain.order import DriverOffered
 from tests.application.reactions.town import HASTY, PATIENT, Town, log_locked, town
@@ -158,6 +161,28 @@ def test_silence_takes_orders_away_until_pick_up(hasty: Town) -> None:
     }
 
 
+def test_silence_after_pick_up_is_told_once_and_the_order_stays(hasty: Town) -> None:
+    near = hasty.driver(metres_away=300.0)
+    with hasty.processes("follower", "worker"):
+        with _pinging(hasty):
+            order_id = hasty.confirm()
+            offer_id, _ = hasty.offered(order_id)
+            hasty.accept(order_id, offer_id, near)
+            _cook_and_pick_up(hasty, order_id, near)
+        hasty.reached(order_id, "driver_lost_contact", seconds=20.0)
+        lost = hasty.events(order_id)[-1]
+        assert lost == orders.DriverLostContact(driver_id=near, last_seen_at=_last_seen(hasty, near))
+        hasty.run(commands.ReleaseAbsentDriver(driver_id=near))
+        assert hasty.topics(order_id).count("driver_lost_contact") == 1, "said twice, told once"
+        assert _found_by_its_id(hasty, near) >= {"driver.went_silent", "order.driver_lost_contact"}
+        assert hasty.driver_state(near).deliveries == (order_id,)
+        hasty.ping(near)
+        hasty.run(commands.ReportBack(driver_id=near))
+        hasty.reached(order_id, "driver_lost_contact", times=2, seconds=20.0)
+    hasty.run(commands.DeliverOrder(order_id=order_id, driver_id=near), Role.DRIVER, near)
+    assert "driver_unassigned" not in hasty.topics(order_id)
+
+
 def test_a_second_follower_stands_by_and_takes_over(patient: Town) -> None:
     patient.driver(metres_away=300.0)
     with patient.process("worker"), patient.process("follower") as leader:
@@ -177,11 +202,20 @@ def _found_by_its_id(place: Town, driver_id: UUID) -> set[str]:
     return {row[0] for row in place.tiffin.side.run(statement, {"driver_id": driver_id})}
 
 
+def _last_seen(place: Town, driver_id: UUID) -> datetime:
+    """Before the silence told of last."""
+    return [event for event in place.events(driver_id) if isinstance(event, drivers.WentSilent)][-1].last_seen_at
+
+
 def _cook_and_deliver(place: Town, order_id: UUID, driver_id: UUID) -> None:
+    _cook_and_pick_up(place, order_id, driver_id)
+    place.run(commands.DeliverOrder(order_id=order_id, driver_id=driver_id), Role.DRIVER, driver_id)
+
+
+def _cook_and_pick_up(place: Town, order_id: UUID, driver_id: UUID) -> None:
     for command in (commands.StartPreparation(order_id=order_id), commands.MarkReady(order_id=order_id)):
         place.run(command, Role.RESTAURANT, place.restaurant_id)
     place.run(commands.PickUpOrder(order_id=order_id, driver_id=driver_id), Role.DRIVER, driver_id)
-    place.run(commands.DeliverOrder(order_id=order_id, driver_id=driver_id), Role.DRIVER, driver_id)
 
 
 def _begun(place: Town, order_id: UUID) -> bool:

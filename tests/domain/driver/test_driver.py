@@ -160,6 +160,13 @@ def test_go_silent() -> None:
     given(ON).when(driver.go_silent, last_seen_at=NOON).then(driver.WentSilent(last_seen_at=NOON))
 
 
+def test_a_silent_driver_was_last_seen_before_the_silence() -> None:
+    silent = (*ON, driver.WentSilent(last_seen_at=NOON))
+    assert (a_driver(silent).silent, a_driver(silent).silent_since) == (True, NOON)
+    for end in (driver.CameBack(), driver.ShiftEnded()):
+        assert not a_driver((*silent, end)).silent
+
+
 @pytest.mark.parametrize("history", [SILENT, OFF])
 def test_go_silent_quiet(history: tuple[Event, ...]) -> None:
     given(history).when(driver.go_silent, last_seen_at=NOON).then_quiet()

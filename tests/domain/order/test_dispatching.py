@@ -358,6 +358,39 @@ def test_pick_up_quiet() -> None:
     given(PICKED_UP).when(order.pick_up, driver_id=ANNA).then_quiet()
 
 
+LOST = order.DriverLostContact(driver_id=ANNA, last_seen_at=NOON)
+
+
+def test_lose_contact() -> None:
+    given(PICKED_UP).when(order.lose_contact, driver_id=ANNA, last_seen_at=NOON).then(LOST)
+
+
+def test_lose_contact_moves_nothing() -> None:
+    before, after = an_order(PICKED_UP), an_order((*PICKED_UP, LOST))
+    assert (after.status, after.dispatch, after.driver_id) == (before.status, before.dispatch, ANNA)
+    given((*PICKED_UP, LOST)).when(order.deliver, driver_id=ANNA).then(order.Delivered(driver_id=ANNA))
+
+
+def test_lose_contact_refused() -> None:
+    given(PICKED_UP).when(order.lose_contact, driver_id=BRUNO, last_seen_at=NOON).then_refused(
+        order.NotYourDelivery, status="on_the_way"
+    )
+    given(WAITED_FOR).when(order.lose_contact, driver_id=ANNA, last_seen_at=NOON).then_refused(
+        order.IllegalTransition, status="at_restaurant"
+    )
+    given(DELIVERED).when(order.lose_contact, driver_id=ANNA, last_seen_at=NOON).then_refused(
+        order.IllegalTransition, status="delivered"
+    )
+
+
+def test_lose_contact_quiet_about_the_same_silence_only() -> None:
+    later = NOON + timedelta(minutes=5)
+    given((*PICKED_UP, LOST)).when(order.lose_contact, driver_id=ANNA, last_seen_at=NOON).then_quiet()
+    given((*PICKED_UP, LOST)).when(order.lose_contact, driver_id=ANNA, last_seen_at=later).then(
+        order.DriverLostContact(driver_id=ANNA, last_seen_at=later)
+    )
+
+
 def test_deliver() -> None:
     given(PICKED_UP).when(order.deliver, driver_id=ANNA).then(order.Delivered(driver_id=ANNA))
 

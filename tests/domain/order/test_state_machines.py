@@ -103,6 +103,7 @@ def moves(now: datetime, offer_id: UUID, driver_id: UUID, by: Role) -> dict[str,
         "unassign": lambda o: order.unassign(o, reason="x"),
         "arrive": lambda o: order.arrive(o, driver_id=driver_id),
         "pick_up": lambda o: order.pick_up(o, driver_id=driver_id),
+        "lose_contact": lambda o: order.lose_contact(o, driver_id=driver_id, last_seen_at=now),
         "deliver": lambda o: order.deliver(o, driver_id=driver_id),
         "complete": order.complete,
         "request_review": order.request_review,
@@ -161,6 +162,8 @@ class Witness:
             case order.PickedUp():
                 assert self.driver == event.driver_id, "picked up without being assigned"
                 self.picked_up_by = event.driver_id
+            case order.DriverLostContact():
+                assert self.picked_up_by == event.driver_id, "contact lost with a driver who does not have the food"
             case order.Delivered():
                 assert self.picked_up_by == event.driver_id, "delivered without a pick-up"
             case order.Cancelled() | order.Rejected():
@@ -292,6 +295,7 @@ def _shape(state: Order) -> object:
         state.driver_id,
         state.accepted_offer_id,
         state.payment.status,
+        state.contact_lost_at,
         state.review_requested,
         state.stars,
     )
