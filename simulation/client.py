@@ -11,8 +11,8 @@ from uuid import uuid4
 import aiohttp
 import msgspec
 
-ATTEMPTS = 12
-"""Some 7 s in all: a server that is restarted is back by then."""
+ATTEMPTS = 20
+"""Some 15 s in all: a server that is restarted is back by then."""
 CALL_TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
 STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
 BUSY = frozenset({429, 502, 503, 504})

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable
 
 POLL_SECONDS = 0.02
+BOUND_SECONDS = 60.0
+"""Only a failing test waits that long: what takes a second alone takes many beside a busy neighbour."""
 
 
-def eventually[T](look: Callable[[], T], *, seconds: float = 30.0, what: str = "") -> T:
+def eventually[T](look: Callable[[], T], *, seconds: float = BOUND_SECONDS, what: str = "") -> T:
     """Return the first true answer of `look`; fail with `what` when there was none in time."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

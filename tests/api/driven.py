@@ -50,7 +50,7 @@ class Tab:
         return result["result"].get("value")
 
     def until(self, script: str) -> Any:
-        return eventually(lambda: self.run(script), seconds=20, what=f"{script}; the browser said {self.said}")
+        return eventually(lambda: self.run(script), what=f"{script}; the browser said {self.said}")
 
     def look(self, width: int, height: int, scheme: str) -> None:
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)

@@ -17,7 +17,7 @@ from application.settings import Settings
 from application.supervise import ROOT
 from tests.waiting import eventually
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 
 
 class Served(NamedTuple):

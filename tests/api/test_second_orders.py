@@ -17,7 +17,7 @@ from tests.api.people import HERE, THERE, City, Person, Restaurant, basket
 from tests.api.test_broadcast import offer_to, until_topic
 from tests.api.test_driver_socket import opened, until
 from tests.api.test_loop import ping, react
-from tests.waiting import eventually
+from tests.waiting import BOUND_SECONDS, eventually
 
 CONDITIONS = ["carries_one", "restaurants_apart_m", "efficiency", "delay_seconds", "orders", "saved_seconds"]
 
@@ -109,7 +109,7 @@ def test_nobody_else_is_told_of_it(client: TestClient[Api], kitchen: Kitchen, fi
         kitchen.match(second)
         offer_to(driver)
         while not any("driver_offered" in step for step in steps):
-            message = ear.get_message(timeout=10.0)
+            message = ear.get_message(timeout=BOUND_SECONDS)
             assert message is not None
             steps += [message["data"].decode()] if message["type"] == "pmessage" else []
     assert not [step for step in steps if "batch" in step or carried in step or "pay_minor" in step]

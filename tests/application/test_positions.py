@@ -18,6 +18,7 @@ from domain.region import PORTO
 from projections.valkey import functions
 from projections.valkey.facts import DriverFacts
 from tests.projections.history import NOON
+from tests.waiting import BOUND_SECONDS
 
 PREFIX = "t:"
 CENTER = PORTO.center
@@ -337,9 +338,9 @@ def test_positions_of_drivers_under_way_are_published(city: City) -> None:
     keys = city.positions.keys[PORTO.id]
     with city.valkey.pubsub() as pubsub:  # type: ignore[no-untyped-call]
         pubsub.subscribe(keys.positions_channel)
-        assert pubsub.get_message(timeout=2) is not None
+        assert pubsub.get_message(timeout=BOUND_SECONDS) is not None
         city.record(Ping(idle, CENTER, NOON), Ping(carrying, CENTER, NOON))
-        message = pubsub.get_message(timeout=2)
+        message = pubsub.get_message(timeout=BOUND_SECONDS)
     assert message is not None
     assert message["data"].decode() == f"{carrying} {CENTER.lat:.6f} {CENTER.lon:.6f} {functions.stamp(NOON)}"
 

@@ -15,6 +15,7 @@ from application.ids import new_id
 from application.sessions import Holder, Identity, Opened, Sessions, SessionsUnavailable, hash_token
 from application.settings import Settings
 from domain.event import Role
+from tests.waiting import BOUND_SECONDS
 
 HOUR = 3_600
 
@@ -135,9 +136,9 @@ def test_revoking_tells_the_streams(world: World) -> None:
     opened = world.open()
     with world.valkey.pubsub() as listener:  # type: ignore[no-untyped-call]
         listener.subscribe(world.sessions.channel(hash_token(opened.token)))
-        assert listener.get_message(timeout=5)
+        assert listener.get_message(timeout=BOUND_SECONDS)
         world.sessions.revoke(opened.identity)
-        message = listener.get_message(timeout=5)
+        message = listener.get_message(timeout=BOUND_SECONDS)
     assert message is not None
     assert message["type"] == "message"
 

@@ -7,8 +7,8 @@ from application.settings import Settings
 from tests.api.people import Person, Restaurant, basket
 from tests.faults import ledger
 from tests.faults.crowd import Crowd, Rider
-from tests.faults.patience import patiently
 from tests.faults.stage import Scene
+from tests.waiting import eventually
 
 
 class Evening(NamedTuple):
@@ -22,7 +22,7 @@ class Evening(NamedTuple):
 def evening(scene: Scene, crowd: Crowd, *, drivers: int) -> Evening:
     """A kitchen, a customer, and drivers of whom positions were accepted: the nearest first."""
     riders = [crowd.rider(scene.city.driver(), metres_away=100.0 * number) for number in range(1, drivers + 1)]
-    patiently(lambda: all(rider.accepted_at for rider in riders), "all drivers are known")
+    eventually(lambda: all(rider.accepted_at for rider in riders), what="all drivers are known")
     return Evening(scene.city.restaurant(), scene.city.customer(), riders)
 
 
@@ -38,9 +38,9 @@ def confirmed(crowd: Crowd, people: Evening) -> str:
 
 def driver_of(settings: Settings, order: str) -> str:
     """Who has it, once somebody has."""
-    found = patiently(
+    found = eventually(
         lambda: ledger.standing_assignments(ledger.rows(settings.database.url)).get(order),
-        "somebody has the order",
+        what="somebody has the order",
     )
     assert found is not None
     return found
@@ -55,8 +55,8 @@ def completed(settings: Settings, crowd: Crowd, orders: Sequence[str]) -> None:
         log = ledger.rows(settings.database.url)
         return {row.stream for row in log if row.topic == "order.completed"} >= set(orders)
 
-    patiently(done, "all are delivered and paid")
+    eventually(done, what="all are delivered and paid")
     log = ledger.rows(settings.database.url)
     assert ledger.standing_assignments(log).keys() == set(orders)
     ledger.assert_nobody_overloaded(log)
-    patiently(lambda: not ledger.stuck_reactions(settings.database.url), "no reaction is left lying")
+    eventually(lambda: not ledger.stuck_reactions(settings.database.url), what="no reaction is left lying")

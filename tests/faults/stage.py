@@ -19,8 +19,8 @@ from domain.region import PORTO, Dispatch
 from projections.registry import PROJECTIONS
 from tests.api.people import City
 from tests.api.serving import Served, served
-from tests.faults.patience import patiently
 from tests.processes import quick, regions_file, running
+from tests.waiting import eventually
 
 DISPATCH = Dispatch(settle_seconds=0.1, retry_seconds=1.0)
 """As in production, but for the pauses that only make a test wait."""
@@ -48,7 +48,7 @@ class OwnValkey:
 
     def pause(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
-        patiently(lambda: self.process.status() == psutil.STATUS_STOPPED, "it sleeps")
+        eventually(lambda: self.process.status() == psutil.STATUS_STOPPED, what="it sleeps")
 
     def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)
@@ -100,7 +100,7 @@ def whole(settings: Settings, folder: Path, *, dispatch: Dispatch = DISPATCH, wo
             crew = [closing.enter_context(running("worker", settings, folder)) for _ in range(workers)]
             scene = Scene(settings, own, closing.enter_context(served(settings)), folder)
             scene.workers = crew
-            patiently(lambda: projected(settings.database.url), "every read model is there")
+            eventually(lambda: projected(settings.database.url), what="every read model is there")
             try:
                 yield scene
             except BaseException:

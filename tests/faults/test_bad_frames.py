@@ -14,8 +14,8 @@ from tests.api.conftest import running_projector
 from tests.api.device import Device, device
 from tests.api.people import HERE, City, Person
 from tests.api.serving import Served, served
-from tests.faults.patience import patiently
 from tests.faults.stage import answering
+from tests.waiting import eventually
 
 FRAMES = int(os.environ.get("TIFFIN_FRAMES", "4000"))
 WINDOW = 50
@@ -41,7 +41,7 @@ def api(settings: Settings) -> Iterator[Served]:
 
 @pytest.fixture
 def driver(api: Served) -> Person:
-    person = patiently(lambda: City(api.client).driver(), "a driver has registered")
+    person = eventually(lambda: City(api.client).driver(), what="a driver has registered")
     person.do("/v1/driver/shift")
     return person
 
@@ -50,7 +50,7 @@ def test_one_frame_of_a_hundred_is_nonsense(api: Served, driver: Person) -> None
     server, chance = answering(api), random.Random(SEED)  # noqa: S311 - no secret
     with opened(api, driver) as line:
         line.until("snapshot")
-        patiently(lambda: exchange(line, [ping(0)]) == ["taken"], "the first position is taken")
+        eventually(lambda: exchange(line, [ping(0)]) == ["taken"], what="the first position is taken")
         converse(line, chance, FRAMES // 4)
         before = server.memory_info().rss
         accepted = converse(line, chance, FRAMES)
@@ -76,11 +76,11 @@ BROKEN = {
 def test_what_is_no_frame_at_all_ends_one_connection_and_no_other(api: Served, driver: Person) -> None:
     server = answering(api)
     with opened(api, driver) as steady:
-        patiently(lambda: exchange(steady, [ping(0)]) == ["taken"], "the first position is taken")
+        eventually(lambda: exchange(steady, [ping(0)]) == ["taken"], what="the first position is taken")
         break_off(api, driver, times=2)
         files, memory = server.num_fds(), server.memory_info().rss
         break_off(api, driver, times=BREAKS)
-        patiently(lambda: server.num_fds() <= files + 2, "no descriptor stays behind")
+        eventually(lambda: server.num_fds() <= files + 2, what="no descriptor stays behind")
         growth = server.memory_info().rss - memory
         assert exchange(steady, [ping(0)]) == ["taken"]
     print(json.dumps({"broken_off": BREAKS * len(BROKEN), "memory_growth_kb": growth // 1000}))  # noqa: T201
@@ -98,7 +98,7 @@ def test_who_does_not_read_is_not_written_for(api: Served, driver: Person) -> No
     """Neither answers nor questions pile up in the server: it stops reading, and the sender has to wait."""
     server = answering(api)
     with opened(api, driver) as silent, opened(api, driver) as other:
-        patiently(lambda: exchange(other, [ping(0)]) == ["taken"], "the first position is taken")
+        eventually(lambda: exchange(other, [ping(0)]) == ["taken"], what="the first position is taken")
         before = server.memory_info().rss
         sent = sent_until_stuck(silent)
         growth = server.memory_info().rss - before

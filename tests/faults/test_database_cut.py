@@ -9,8 +9,8 @@ from tests.application.reactions.log_lock import log_locked
 from tests.faults import ledger
 from tests.faults.crowd import Crowd
 from tests.faults.orders import completed, confirmed, evening
-from tests.faults.patience import patiently
 from tests.faults.stage import whole
+from tests.waiting import eventually
 
 CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'holds-the-log'"""
@@ -22,17 +22,17 @@ def test_connections_are_cut_in_the_middle_of_an_offer(settings: Settings, tmp_p
         people = evening(scene, crowd, drivers=3)
         near = people.riders[0]
         watcher_of = confirmed(crowd, people)
-        patiently(lambda: ledger.standing_assignments(ledger.rows(url)), "one order is on its way")
+        eventually(lambda: ledger.standing_assignments(ledger.rows(url)), what="one order is on its way")
         watcher = crowd.watcher(people.customer, watcher_of)
-        patiently(lambda: watcher.first("position", after=0.0), "it is watched")
+        eventually(lambda: watcher.first("position", after=0.0), what="it is watched")
         searching = confirmed(crowd, people)
         with log_locked(f"{url}&application_name=holds-the-log") as waiting:
-            patiently(waiting, "the next offer, or its answer, is being appended")
+            eventually(waiting, what="the next offer, or its answer, is being appended")
             assert cut(url) > 5
         also = confirmed(crowd, people)
         orders = [watcher_of, searching, also]
         completed(settings, crowd, orders)
-        patiently(lambda: watcher.first("order", after=0.0, status="delivered"), "the stream went on to the end")
+        eventually(lambda: watcher.first("order", after=0.0, status="delivered"), what="the stream went on to the end")
         assert watcher.lines == 1
         assert near.lines == 1, "nor is a device's connection lost with the database's"
     log = ledger.rows(url)

@@ -15,8 +15,8 @@ from tests.application.reactions.log_lock import log_locked
 from tests.faults import ledger
 from tests.faults.crowd import Crowd, Rider
 from tests.faults.orders import completed, confirmed, driver_of, evening
-from tests.faults.patience import patiently
 from tests.faults.stage import DISPATCH, Scene, whole
+from tests.waiting import eventually
 
 CUTS = int(os.environ.get("TIFFIN_CUTS", "15"))
 MOST_GROWTH_BYTES = 16_000_000
@@ -30,7 +30,7 @@ def test_who_comes_back_finds_the_offer_and_repeats_the_answer(settings: Setting
 
         near.accepts = False
         seen = confirmed(crowd, people)
-        (offer,) = patiently(lambda: list(near.offers), "the offer is on the device")
+        (offer,) = eventually(lambda: list(near.offers), what="the offer is on the device")
         near.offers.clear()
         near.accepts = True
         near.cut()
@@ -39,7 +39,7 @@ def test_who_comes_back_finds_the_offer_and_repeats_the_answer(settings: Setting
 
         near.accepts = False
         unanswered = confirmed(crowd, people)
-        offer = patiently(lambda: near.offers[1:], "another offer")[0]
+        offer = eventually(lambda: near.offers[1:], what="another offer")[0]
         answered_into_the_void(settings, scene, near, f"/v1/orders/{unanswered}/offers/{offer}/acceptance", offer)
         again = crowd.call(near.person, f"/v1/orders/{unanswered}/offers/{offer}/acceptance", key=offer)
         assert (again.status, again.body["status"]) == (200, "assigned")
@@ -58,11 +58,11 @@ def test_who_stays_away_loses_the_offer_to_the_next_and_hears_so(settings: Setti
         near, far = people.riders
         near.accepts = False
         order = confirmed(crowd, people)
-        (offer,) = patiently(lambda: list(near.offers), "the offer is on the device")
+        (offer,) = eventually(lambda: list(near.offers), what="the offer is on the device")
         near.cut(for_good=True)
         assert driver_of(settings, order) == far.person.id
         near.reachable = True
-        patiently(lambda: near.outcomes["snapshot"] == 2, "the device is back")
+        eventually(lambda: near.outcomes["snapshot"] == 2, what="the device is back")
         late = crowd.call(near.person, f"/v1/orders/{order}/offers/{offer}/acceptance", key=offer)
         assert late.status == 409
         assert late.body["type"].startswith("urn:tiffin:problem:offer-")
@@ -73,7 +73,7 @@ def answered_into_the_void(settings: Settings, scene: Scene, rider: Rider, path:
     """The device sends its answer; before it hears what became of it, every connection it has is gone."""
     with log_locked(settings.database.url) as waiting, connected(scene) as line:
         line.sendall(request(rider.person, path, key))
-        patiently(waiting, "the acceptance waits to be appended")
+        eventually(waiting, what="the acceptance waits to be appended")
         line.close()
         rider.cut()
 
@@ -96,10 +96,10 @@ def cut_often(scene: Scene, rider: Rider) -> None:
         server = scene.server()
         files, memory = server.num_fds(), server.memory_info().rss
         cut(rider, times=CUTS)
-        patiently(lambda: server.num_fds() <= files + 4, f"{server.num_fds()} descriptors, {files} before")
+        eventually(lambda: server.num_fds() <= files + 4, what=f"{server.num_fds()} descriptors, {files} before")
         growth = server.memory_info().rss - memory
         channel = driver_channel(scene.settings.world.prefix, rider.person.id)  # type: ignore[arg-type]  # as a text
-        patiently(lambda: valkey.pubsub_numsub(channel) == [(channel.encode(), 1)], "one subscription")
+        eventually(lambda: valkey.pubsub_numsub(channel) == [(channel.encode(), 1)], what="one subscription")
     print(json.dumps({"cuts": CUTS, "memory_growth_kb": growth // 1000}))  # noqa: T201
     assert growth < MOST_GROWTH_BYTES
 
@@ -108,4 +108,4 @@ def cut(rider: Rider, *, times: int) -> None:
     for _ in range(times):
         lines = rider.outcomes["snapshot"]
         rider.cut()
-        patiently(lambda before=lines: rider.outcomes["snapshot"] > before, "a new connection")  # type: ignore[misc]
+        eventually(lambda before=lines: rider.outcomes["snapshot"] > before, what="a new connection")  # type: ignore[misc]

@@ -14,8 +14,8 @@ from application.settings import Settings
 from tests.faults import ledger
 from tests.faults.crowd import Crowd, Rider, Watcher
 from tests.faults.orders import completed, confirmed, driver_of, evening
-from tests.faults.patience import patiently
 from tests.faults.stage import whole
+from tests.waiting import eventually
 
 RESUME_SECONDS = 5.0
 """What everybody may take who was connected, once Valkey answers again."""
@@ -41,7 +41,7 @@ def test_everything_goes_on_when_valkey_is_back(settings: Settings, tmp_path: Pa
         scene.valkey.pause() if how == "asleep" else scene.valkey.kill()
         placed = [confirmed(crowd, people) for _ in range(2)]
         placing_seconds = time.monotonic() - before
-        patiently(lambda: time.monotonic() - before >= seconds, "it was away for long enough")
+        eventually(lambda: time.monotonic() - before >= seconds, what="it was away for long enough")
         scene.valkey.resume() if how == "asleep" else scene.valkey.back(empty=how == "emptied")
         back = time.monotonic()
 
@@ -67,12 +67,12 @@ def test_everything_goes_on_when_valkey_is_back(settings: Settings, tmp_path: Pa
 
 def accepted_after(rider: Rider, moment: float) -> float:
     """Seconds from a moment until a position of this driver was accepted again."""
-    later = patiently(lambda: [at for at in rider.accepted_at if at > moment], "a position is accepted")
+    later = eventually(lambda: [at for at in rider.accepted_at if at > moment], what="a position is accepted")
     return later[0] - moment
 
 
 def resumed_after(watcher: Watcher, moment: float) -> float:
     """Seconds from a moment until this customer saw the driver again."""
-    heard = patiently(lambda: watcher.first("position", after=moment), "a position is seen")
+    heard = eventually(lambda: watcher.first("position", after=moment), what="a position is seen")
     assert heard is not None
     return heard.at - moment

@@ -23,8 +23,8 @@ from domain.errors import Refusal
 from tests.application.reactions.log_lock import log_locked
 from tests.application.reactions.town import PATIENT, Town, town
 from tests.faults import ledger
-from tests.faults.patience import PATIENCE_SECONDS, patiently
 from tests.faults.stage import OwnValkey
+from tests.waiting import eventually
 
 MATCH, EXPIRE, RELEASE = "matching.match_order", "offers.expire_offer", "drivers.release_absent"
 KILLS = int(os.environ.get("TIFFIN_WORKER_KILLS", "1"))
@@ -44,16 +44,16 @@ def test_a_worker_killed_with_every_kind_of_task_in_hand_is_made_good(
         tasks, orders = three_tasks(place)
         with log_locked(url) as waiting, place.process("worker") as victim:
             for task in tasks:
-                patiently(lambda t=task: begun(place, *t), f"{task} is begun")  # type: ignore[misc]
-            patiently(waiting, "an append waits")
+                eventually(lambda t=task: begun(place, *t), what=f"{task} is begun")  # type: ignore[misc]
+            eventually(waiting, what="an append waits")
             victim.send_signal(signal.SIGKILL)
             victim.wait(5.0)
-            patiently(lambda: not waiting(), "the dead worker's statement has given up")
+            eventually(lambda: not waiting(), what="the dead worker's statement has given up")
             assert [state(place, *task) for task in tasks] == ["pending"] * len(tasks)
         with place.processes("worker", "worker"):
             for task in tasks:
-                patiently(lambda t=task: state(place, *t) == "done", f"{task} is done")  # type: ignore[misc]
-            patiently(lambda: all(map(partial(taken, place), orders)), "all have a driver")
+                eventually(lambda t=task: state(place, *t) == "done", what=f"{task} is done")  # type: ignore[misc]
+            eventually(lambda: all(map(partial(taken, place), orders)), what="all have a driver")
     log = ledger.rows(url)
     assert ledger.standing_assignments(log).keys() == set(map(str, orders))
     ledger.assert_nobody_overloaded(log)
@@ -69,19 +69,19 @@ def test_a_worker_that_slept_through_its_lease_offers_nothing(settings: Settings
         with town(settings, patient, tmp_path) as place, place.process("follower"):
             drivers = [place.driver(metres_away=100.0 * number) for number in (1, 2)]
             order = place.confirm()
-            patiently(lambda: place.rows(order, MATCH), "the search is written down")
+            eventually(lambda: place.rows(order, MATCH), what="the search is written down")
             with place.process("worker") as sleeper:
                 with row_held(settings.database.url, order) as waiting:
-                    patiently(waiting, "the worker has the hint")
+                    eventually(waiting, what="the worker has the hint")
                     own.pause()
-                patiently(lambda: begun(place, MATCH, order), "the worker has the row")
+                eventually(lambda: begun(place, MATCH, order), what="the worker has the row")
                 sleeper.send_signal(signal.SIGSTOP)
                 own.resume()
                 lease_over(settings.database.url, order)
                 with place.process("worker"):
-                    _, offered_to = place.offered(order, seconds=PATIENCE_SECONDS)
+                    _, offered_to = place.offered(order)
                     sleeper.send_signal(signal.SIGCONT)
-                    patiently(lambda: gave_way(place), "the sleeper has found out")
+                    eventually(lambda: gave_way(place), what="the sleeper has found out")
             assert offered_to in drivers
             assert place.topics(order).count("driver_offered") == 1
             assert state(place, MATCH, order) == "done"
@@ -108,7 +108,7 @@ def three_tasks(place: Town) -> tuple[list[Task], list[UUID]]:
     place.run(commands.ReportSilent(driver_id=offer.driver_id, last_seen_at=datetime.now(UTC)))
     tasks = [(MATCH, searching), (EXPIRE, offered), (RELEASE, offer.driver_id)]
     for task in tasks:
-        patiently(lambda t=task: place.rows(t[1], t[0]), f"{task} is written down")  # type: ignore[misc]
+        eventually(lambda t=task: place.rows(t[1], t[0]), what=f"{task} is written down")  # type: ignore[misc]
     return tasks, [offered, carried, searching]
 
 

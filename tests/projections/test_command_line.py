@@ -62,7 +62,7 @@ def test_the_process_feeds_everything_and_ends_when_told(
         with connection.begin():
             return positions.of(connection, names) >= last
 
-    eventually(all_there, seconds=30)
+    eventually(all_there)
     shown = ask(settings)
     assert shown.exit_code == 0
     for name in names:

@@ -30,7 +30,7 @@ def move(connection: Connection, names: tuple[str, ...], position: int) -> None:
 async def test_positions_from_before_it_listened_are_known(connection: Connection, postgres_url: str) -> None:
     move(connection, NAMES, 7)
     async with PositionWaiter(postgres_url) as waiter:
-        assert await waiter.wait(NAMES, 7, timeout_seconds=5) == 7
+        assert await waiter.wait(NAMES, 7, timeout_seconds=30) == 7
         assert waiter.position(("order_details", "inbox")) == 0
         assert waiter.position(()) == 0
 
@@ -39,8 +39,8 @@ async def test_positions_from_before_it_listened_are_known(connection: Connectio
 async def test_a_wait_ends_when_the_slowest_has_come(connection: Connection, postgres_url: str) -> None:
     async with PositionWaiter(postgres_url) as waiter:
         move(connection, ("order_details",), 5)
-        waiting = asyncio.create_task(waiter.wait(NAMES, 5, timeout_seconds=5))
-        assert await waiter.wait(("order_details",), 5, timeout_seconds=5) == 5
+        waiting = asyncio.create_task(waiter.wait(NAMES, 5, timeout_seconds=30))
+        assert await waiter.wait(("order_details",), 5, timeout_seconds=30) == 5
         assert not waiting.done()
         move(connection, ("order_lists",), 6)
         assert await waiting == 5
@@ -51,7 +51,7 @@ async def test_a_wait_ends_when_the_slowest_has_come(connection: Connection, pos
 async def test_a_wait_in_vain_says_where_it_is(connection: Connection, postgres_url: str) -> None:
     move(connection, NAMES, 3)
     async with PositionWaiter(postgres_url) as waiter:
-        await waiter.wait(NAMES, 3, timeout_seconds=5)
+        await waiter.wait(NAMES, 3, timeout_seconds=30)
         assert await waiter.wait(NAMES, 4, timeout_seconds=0.05) == 3
 
 
@@ -59,9 +59,9 @@ async def test_a_wait_in_vain_says_where_it_is(connection: Connection, postgres_
 async def test_a_lost_connection_is_made_anew(connection: Connection, postgres_url: str) -> None:
     async with PositionWaiter(postgres_url) as waiter:
         move(connection, NAMES, 3)
-        assert await waiter.wait(NAMES, 3, timeout_seconds=5) == 3
+        assert await waiter.wait(NAMES, 3, timeout_seconds=30) == 3
         cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tiffin waiter'"
         with connection.begin():
             driver(connection).execute(cut + " AND datname = current_database()")
         move(connection, NAMES, 4)
-        assert await waiter.wait(NAMES, 4, timeout_seconds=5) == 4
+        assert await waiter.wait(NAMES, 4, timeout_seconds=30) == 4

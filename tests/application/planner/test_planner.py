@@ -66,7 +66,7 @@ def test_without_its_planner_an_order_is_offered_alone(place: Town) -> None:
             eventually(lambda: held(place, order_id), what="the order is left to the plan")
             process.send_signal(signal.SIGKILL)
             process.wait(5.0)
-            assert place.offered(order_id, seconds=20.0)[1] == driver_id
+            assert place.offered(order_id)[1] == driver_id
     assert place.topics(order_id).count("driver_offered") == 1
 
 
@@ -195,9 +195,7 @@ def test_a_driver_whom_the_plan_foresees_in_vain_is_not_asked(place: Town) -> No
 def planner(place: Town) -> Iterator[subprocess.Popen[bytes]]:
     """A planner that is at work."""
     with place.process("planner") as process:
-        eventually(
-            lambda: "planner leads" in (place.folder / "planner.log").read_text(), seconds=30.0, what="a planner leads"
-        )
+        eventually(lambda: "planner leads" in (place.folder / "planner.log").read_text(), what="a planner leads")
         yield process
 
 

@@ -102,7 +102,7 @@ def test_a_worker_killed_in_the_middle_of_matching_is_made_good(settings: Settin
         assert (state, attempts) == ("pending", 1)
         assert lease_until is not None
         with place.process("worker"):
-            assert place.offered(order_id, seconds=20.0)[1] == driver_id
+            assert place.offered(order_id)[1] == driver_id
         assert place.topics(order_id).count("driver_offered") == 1
         assert place.rows(order_id, MATCHING)[0][0] == "done"
 
@@ -115,7 +115,7 @@ def test_an_emptied_valkey_loses_nothing(patient: Town) -> None:
             eventually(lambda key=order_id: _told(patient, key), what="the hint is on its way")  # type: ignore[misc]
         patient.tiffin.valkey.flushdb()
         with patient.process("worker"), _pinging(patient):
-            offered_to = {patient.offered(order_id, seconds=20.0)[1] for order_id in orders}
+            offered_to = {patient.offered(order_id)[1] for order_id in orders}
     assert offered_to == set(drivers)
 
 
@@ -135,7 +135,7 @@ def test_orders_confirmed_while_valkey_is_away_are_matched_by_the_next_server(
             eventually(lambda: _tried(place, order_id), what="the follower has tried to tell")
             assert valkey.start(folder) == own.valkey.url
             with _pinging(place):
-                assert place.offered(order_id, seconds=30.0)[1] == far
+                assert place.offered(order_id)[1] == far
     finally:
         valkey.stop(folder)
 
@@ -150,7 +150,7 @@ def test_silence_takes_orders_away_until_pick_up(hasty: Town) -> None:
             hasty.accept(order_id, offer_id, near)
         far = hasty.driver(metres_away=900.0)
         with _pinging(hasty, far):
-            hasty.reached(order_id, "driver_unassigned", seconds=20.0)
+            hasty.reached(order_id, "driver_unassigned")
             assert hasty.offered(order_id)[1] == far
     assert hasty.driver_state(near).silent
     assert hasty.driver_state(near).deliveries == ()
@@ -169,7 +169,7 @@ def test_silence_after_pick_up_is_told_once_and_the_order_stays(hasty: Town) -> 
             offer_id, _ = hasty.offered(order_id)
             hasty.accept(order_id, offer_id, near)
             _cook_and_pick_up(hasty, order_id, near)
-        hasty.reached(order_id, "driver_lost_contact", seconds=20.0)
+        hasty.reached(order_id, "driver_lost_contact")
         lost = hasty.events(order_id)[-1]
         assert lost == orders.DriverLostContact(driver_id=near, last_seen_at=_last_seen(hasty, near))
         hasty.run(commands.ReleaseAbsentDriver(driver_id=near))
@@ -178,7 +178,7 @@ def test_silence_after_pick_up_is_told_once_and_the_order_stays(hasty: Town) -> 
         assert hasty.driver_state(near).deliveries == (order_id,)
         hasty.ping(near)
         hasty.run(commands.ReportBack(driver_id=near))
-        hasty.reached(order_id, "driver_lost_contact", times=2, seconds=20.0)
+        hasty.reached(order_id, "driver_lost_contact", times=2)
     hasty.run(commands.DeliverOrder(order_id=order_id, driver_id=near), Role.DRIVER, near)
     assert "driver_unassigned" not in hasty.topics(order_id)
 
@@ -191,7 +191,7 @@ def test_a_second_follower_stands_by_and_takes_over(patient: Town) -> None:
         with patient.process("follower"):
             leader.send_signal(signal.SIGKILL)
             leader.wait(5.0)
-            patient.offered(patient.confirm(), seconds=20.0)
+            patient.offered(patient.confirm())
 
 
 def _found_by_its_id(place: Town, driver_id: UUID) -> set[str]:

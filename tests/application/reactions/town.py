@@ -121,14 +121,14 @@ class Town:
         pings = [Ping(driver_id, self.drivers[driver_id], at) for driver_id in driver_ids]
         return self.tiffin.positions.record("porto", pings, now=now, machine_now=machine_now).accepted
 
-    def offered(self, order_id: UUID, *, unlike: UUID | None = None, seconds: float = 30.0) -> tuple[UUID, UUID]:
+    def offered(self, order_id: UUID, *, unlike: UUID | None = None) -> tuple[UUID, UUID]:
         """Wait for an offer, to another driver than `unlike`; answers offer and driver."""
 
         def look() -> tuple[UUID, UUID] | None:
             offer = self.order(order_id).offer
             return None if offer is None or offer.driver_id == unlike else (offer.offer_id, offer.driver_id)
 
-        found = eventually(look, seconds=seconds, what=f"offered to another than {unlike}: {self.topics(order_id)}")
+        found = eventually(look, what=f"offered to another than {unlike}: {self.topics(order_id)}")
         assert found is not None
         return found
 
@@ -136,10 +136,9 @@ class Town:
         command = commands.AcceptOffer(order_id=order_id, offer_id=offer_id, driver_id=driver_id)
         self.run(command, Role.DRIVER, driver_id)
 
-    def reached(self, order_id: UUID, topic: str, *, times: int = 1, seconds: float = 30.0) -> None:
+    def reached(self, order_id: UUID, topic: str, *, times: int = 1) -> None:
         eventually(
             lambda: self.topics(order_id).count(topic) >= times,
-            seconds=seconds,
             what=f"{topic} after {self.topics(order_id)}",
         )
 

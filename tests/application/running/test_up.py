@@ -135,7 +135,6 @@ def test_what_dies_comes_back_and_ctrl_c_leaves_nothing(up: Up) -> None:
             and up.children("api")
             and up.ready()
         ),
-        seconds=30,
         what="every process is back",
     )
 
@@ -156,15 +155,15 @@ def test_what_a_killed_up_left_running_is_ended(up: Up) -> None:
     supervisor = [process for process, command in supervised(up.folder).items() if "supervisor.supervisord" in command]
     assert len(supervisor) == 1
     up.process.kill()
-    up.process.wait(timeout=10)
+    up.process.wait(timeout=60)
     assert up.ready(), "the processes do not depend on the terminal"
 
     up.process = up.start()
-    eventually(lambda: gone(supervisor[0]), seconds=30, what="the new one ends what the old one left")
+    eventually(lambda: gone(supervisor[0]), what="the new one ends what the old one left")
     up.wait_ready()
 
     assert "Nothing runs any more." in up.run("down")
-    assert up.process.wait(timeout=10) == 0
+    assert up.process.wait(timeout=60) == 0
     assert not supervised(up.folder)
     assert not engines_of(up.folder)
 
@@ -176,10 +175,9 @@ def test_a_supervisor_that_dies_is_replaced(up: Up) -> None:
             process.kill()
     eventually(
         lambda: up.children("api") and not before & {process.pid for process in supervised(up.folder)},
-        seconds=30,
         what="new processes in place of all the old ones",
     )
-    eventually(up.ready, seconds=30, what="ready again")
+    eventually(up.ready, what="ready again")
 
 
 def _pid(file: Path) -> int:
