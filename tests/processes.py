@@ -1,6 +1,7 @@
 """The processes of the system as they are in production: subcommands of the command line, each with a log file."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from application.settings import Settings
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[1]
 ENDS_SECONDS = 10.0
@@ -32,12 +34,22 @@ def running(name: str, settings: Settings, folder: Path) -> Iterator[subprocess.
     try:
         yield process
         if process.poll() is None:
+            eventually(lambda: _listens(process) or process.poll() is not None, what=f"{name} can be told to end")
             process.terminate()
             assert process.wait(ENDS_SECONDS) == 0, (folder / f"{name}.log").read_text()
     finally:
         if process.poll() is None:
             process.kill()
         process.wait(ENDS_SECONDS)
+
+
+def _listens(process: subprocess.Popen[bytes]) -> bool:
+    """Whether SIGTERM is caught or waited for by now: who has only just begun to import would die of it."""
+    status = Path(f"/proc/{process.pid}/status")
+    if not status.parent.parent.is_dir():
+        return True
+    masks = (line.split()[1] for line in status.read_text().splitlines() if line.startswith(("SigCgt", "SigBlk")))
+    return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in masks)
 
 
 def quick() -> dict[str, str]:
