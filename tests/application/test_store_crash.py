@@ -71,7 +71,7 @@ def crash(folder: Path, how: str) -> tuple[Acknowledged, dict[int, UUID]]:
     """Start the server, append to it, kill it; answers what writers were told and what a reader was shown."""
     url = postgres.start(folder)
     shown: dict[int, UUID] = {}
-    with reading(url, shown):
+    with reading(url, shown, flush=how == "barrier"):
         writers = [
             subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", "tests.application.crash_writer", url, how],
@@ -106,10 +106,10 @@ def listen(writer: "subprocess.Popen[str]", lines: list[str]) -> threading.Threa
 
 
 @contextmanager
-def reading(url: str, shown: dict[int, UUID]) -> Iterator[None]:
-    """Follow the log as the projector does, until the server is gone."""
+def reading(url: str, shown: dict[int, UUID], *, flush: bool) -> Iterator[None]:
+    """Follow the log as the projector does, until the server is gone; what it has read is on the disk if it flushes."""
 
-    reader = LogReader(JSONMapper(personal=PersonalData(MemoryKeys())), flush=True)
+    reader = LogReader(JSONMapper(personal=PersonalData(MemoryKeys())), flush=flush)
 
     def follow() -> None:
         try:
