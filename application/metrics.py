@@ -86,7 +86,8 @@ plan_duration_seconds = Histogram(
 )
 planned_orders_total = Counter(
     "planned_orders_total",
-    "Orders acted on by a plan: offered, overtaken (its driver could not be asked), put_off, unplanned (nobody fits).",
+    "Orders acted on by a plan: offered, overtaken (its driver could not be asked), put_off, unplanned (nobody fits), "
+    "told (ready, and its driver cannot be asked yet).",
     ("outcome",),
 )
 projection_events_total = Counter(

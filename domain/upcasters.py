@@ -32,11 +32,17 @@ def offered_without_plan(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "plan": None}
 
 
+def nobody_without_plan(data: dict[str, Any]) -> dict[str, Any]:
+    """Until then only who had nobody to ask was told of."""
+    return {**data, "plan": None}
+
+
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {
     ("order.driver_offered", 1): offered_without_batch,
     ("order.driver_offered", 2): offered_alone,
     ("order.driver_offered", 3): offered_without_plan,
     ("order.driver_assigned", 1): assigned_without_batch,
+    ("order.no_driver_found", 1): nobody_without_plan,
     ("order.offer_declined", 1): ended_alone,
     ("order.offer_expired", 1): ended_alone,
     ("order.offer_withdrawn", 1): ended_alone,

@@ -24,6 +24,7 @@ from application.commands.followups import (
     ReleasePayment,
     RequestReview,
     ReviseEta,
+    TellUnserved,
 )
 from application.commands.orders import (
     AcceptOffer,
@@ -100,5 +101,6 @@ __all__ = [
     "StartPreparation",
     "StartShift",
     "SuspendDriver",
+    "TellUnserved",
     "UnassignDriver",
 ]

@@ -27,6 +27,13 @@ class OfferPlanned(msgspec.Struct, frozen=True, kw_only=True):
     plan: Foreseen
 
 
+class TellUnserved(msgspec.Struct, frozen=True, kw_only=True):
+    """Tell that nobody can be asked in time for an order, though a plan foresees a driver; the search goes on."""
+
+    order_id: UUID
+    plan: Foreseen
+
+
 class ExpireOffer(msgspec.Struct, frozen=True, kw_only=True):
     """Let the standing offer expire if its time has passed; nothing when it was answered."""
 

@@ -51,6 +51,7 @@ HANDLERS: Mapping[type[msgspec.Struct], Handler] = {
     commands.RejectUnanswered: followups.reject_unanswered,
     commands.MatchOrder: searching.match,
     commands.OfferPlanned: searching.offer_planned,
+    commands.TellUnserved: searching.tell_unserved,
     commands.ExpireOffer: followups.expire_offer,
     commands.ReviseEta: followups.revise_eta,
     commands.CapturePayment: money.capture,

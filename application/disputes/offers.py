@@ -176,6 +176,12 @@ class Search:
     def _nobody(self, event: events.NoDriverFound) -> str:
         if self._region is not None and event.offers_made >= self._region.dispatch.max_offers:
             return f"All {event.offers_made} offers that a round has were made."
+        if event.plan is not None:
+            return (
+                f"The food was ready and nobody could be asked yet: a plan for {event.plan.orders} orders and "
+                f"{event.plan.drivers} drivers foresaw the pick-up at {event.plan.pickup_at:%H:%M:%S} UTC by "
+                "a driver who was not free before."
+            )
         asked = f" beside the {event.offers_made} asked already" if event.offers_made else ""
         return (
             f"Nobody{asked} was free within {event.radius_m / 1000:g} km. Who was near and busy, silent or held for "

@@ -95,6 +95,10 @@ def _named(event: Any, names: Mapping[UUID, str]) -> str:  # noqa: ANN401 - any 
     return names.get(event.driver_id, "a driver")
 
 
+def _foreseen(event: events.NoDriverFound) -> str:
+    return "" if event.plan is None else f"; a plan foresaw the pick-up at {event.plan.pickup_at:%H:%M:%S} UTC"
+
+
 def _because(reason: str) -> str:
     return f": {reason}" if reason else ", without a reason"
 
@@ -126,7 +130,7 @@ _WORDS: Mapping[type[Event], Callable[[Any, Mapping[UUID, str]], str]] = {
     events.OfferDeclined: lambda e, names: f"Declined by {_named(e, names)}{_because(e.reason)}",
     events.OfferExpired: lambda e, names: f"Left unanswered by {_named(e, names)}",
     events.OfferWithdrawn: lambda e, names: f"The offer to {_named(e, names)} was withdrawn{_because(e.reason)}",
-    events.NoDriverFound: lambda e, _: f"No driver found in round {e.round}, {e.offers_made} offers made",
+    events.NoDriverFound: lambda e, _: f"No driver found in round {e.round}, {e.offers_made} offers made{_foreseen(e)}",
     events.DriverAssigned: lambda e, _: f"{e.driver_name} accepted{_beside(e.batch)}",
     events.DriverUnassigned: lambda e, names: f"Taken off {_named(e, names)}{_because(e.reason)}",
     events.DriverArrived: lambda e, names: f"At the restaurant: {_named(e, names)}",

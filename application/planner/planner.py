@@ -18,6 +18,7 @@ from application.planner.committing import Step, moment, steps
 from application.planner.districts import districts
 from application.planner.outlook import OnDuty, by_driver, followed, minutes, problem, ready_seconds
 from application.planner.overdue import Overdue
+from application.planner.unserved import Unserved
 from application.positions import Near, silent_before
 from application.reactions import rows
 from application.reactions.actors import Outcome, Work
@@ -53,7 +54,7 @@ CLAIMED_AT_ONCE = 20
 """Searches whose leases begin together and are done one after the other: the last one's must not run out before."""
 LABELS = {Outcome.DONE: "offered", Outcome.OVERTAKEN: "overtaken"}
 
-type Todo = commands.OfferPlanned | commands.MatchOrder
+type Todo = commands.OfferPlanned | commands.MatchOrder | commands.TellUnserved
 
 
 class _Asked(NamedTuple):
@@ -77,6 +78,7 @@ class Planner:
         self._asked: dict[tuple[int, datetime], _Asked] = {}
         self._barred: dict[tuple[UUID, UUID], datetime] = {}
         self._overdue = Overdue(region)
+        self._unserved = Unserved()
 
     def step(self) -> bool:
         """Plan once, if orders queue. Returns whether they do."""
@@ -130,27 +132,31 @@ class Planner:
         on_duty += [_idle(one) for one in near.values() if not one.load and one.driver_id not in carrying]
         foreseen = self._planned(searching, on_duty, self._refused(asked), now)
         self._intend(foreseen, in_play, len(on_duty), now)
-        offers = {
-            UUID(int=step.order.id): commands.OfferPlanned(
-                order_id=UUID(int=step.order.id),
-                driver_id=UUID(int=step.driver.id),
-                plan=Foreseen(
-                    pickup_at=moment(step.pickup_min),
-                    needed_at=moment(step.needed_min),
-                    orders=len(searching),
-                    drivers=len(on_duty),
-                ),
+        plans = {
+            UUID(int=step.order.id): Foreseen(
+                pickup_at=moment(step.pickup_min),
+                needed_at=moment(step.needed_min),
+                orders=len(searching),
+                drivers=len(on_duty),
+            )
+            for step in foreseen
+        }
+        todo: dict[UUID, Todo] = {
+            (order_id := UUID(int=step.order.id)): commands.OfferPlanned(
+                order_id=order_id, driver_id=UUID(int=step.driver.id), plan=plans[order_id]
             )
             for step in _due(foreseen, minutes(now), near)
         }
-        placed = {UUID(int=step.order.id) for step in foreseen}
+        ready = {order_id for order_id in plans if ready_seconds(known[order_id], now) <= 0.0}
+        for order_id in self._unserved.to_tell(waiting.keys(), ready, now):
+            todo.setdefault(order_id, commands.TellUnserved(order_id=order_id, plan=plans[order_id]))
         alone = [
             one
             for order_id, one in waiting.items()
-            if order_id not in placed and (self._urgent(known[order_id], now) or not asked[order_id].may_ask)
+            if order_id not in plans and (self._urgent(known[order_id], now) or not asked[order_id].may_ask)
         ]
         alone += [one for one in due if one.order_id not in waiting and now - one.due_at > UNCLEAR]
-        self._carry_out(waiting, offers, alone)
+        self._carry_out(waiting, todo, alone)
 
     def _planned(
         self,
@@ -195,14 +201,14 @@ class Planner:
     def _carry_out(
         self,
         waiting: Mapping[UUID, rows.Search],
-        offers: Mapping[UUID, commands.OfferPlanned],
+        planned: Mapping[UUID, Todo],
         alone: Sequence[rows.Search],
     ) -> None:
         """Ask the drivers; whom no driver fits, and what is unclear, is matched as if there were no plan.
 
         In this order, for a search without a plan could take a driver whom the plan has for another.
         """
-        todo: dict[int, Todo] = {waiting[order_id].position: offer for order_id, offer in offers.items()}
+        todo: dict[int, Todo] = {waiting[order_id].position: one for order_id, one in planned.items()}
         todo |= {one.position: commands.MatchOrder(order_id=one.order_id) for one in alone}
         clock, side = self._tiffin.clock, self._tiffin.side
         for handful in batched(todo, CLAIMED_AT_ONCE):
@@ -219,6 +225,10 @@ class Planner:
     def _do(self, row: rows.Claimed, command: Todo) -> None:
         outcome = self._work.carry_out(row, command)
         label = "unplanned"
+        if isinstance(command, commands.TellUnserved):
+            label = "told" if outcome is Outcome.DONE else "put_off"
+            if outcome is Outcome.DONE:
+                self._unserved.told(command.order_id)
         if isinstance(command, commands.OfferPlanned):
             label = LABELS.get(outcome, "put_off")
             if outcome is Outcome.OVERTAKEN:

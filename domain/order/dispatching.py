@@ -118,10 +118,10 @@ def open_round(order: Order, driver_ids: Sequence[UUID], *, radius_m: float, max
     return started
 
 
-def no_driver(order: Order, *, radius_m: float, retry_at: datetime) -> list[Event]:
+def no_driver(order: Order, *, radius_m: float, retry_at: datetime, plan: Foreseen | None = None) -> list[Event]:
     """End the round without a driver; quiet when it has ended. An order never searched for begins its first round.
 
-    Raises IllegalTransition, OfferStillStands.
+    `plan` is for an order whose driver cannot be asked yet. Raises IllegalTransition, OfferStillStands.
     """
     if order.offers:
         raise OfferStillStands(order)
@@ -131,7 +131,11 @@ def no_driver(order: Order, *, radius_m: float, retry_at: datetime) -> list[Even
     return [
         *started,
         NoDriverFound(
-            round=order.round + len(started), offers_made=order.offers_made, radius_m=radius_m, retry_at=retry_at
+            round=order.round + len(started),
+            offers_made=order.offers_made,
+            radius_m=radius_m,
+            retry_at=retry_at,
+            plan=plan,
         ),
     ]
 

@@ -186,7 +186,7 @@ class OfferWithdrawn(Event, frozen=True, kw_only=True):
     """As for a declined offer; one that is accepted in the same append counts."""
 
 
-@topic("order.no_driver_found")
+@topic("order.no_driver_found", schema=2)
 class NoDriverFound(Event, frozen=True, kw_only=True):
     """A round ended without a driver; the search goes on and the customer is told. Once a round."""
 
@@ -194,6 +194,8 @@ class NoDriverFound(Event, frozen=True, kw_only=True):
     offers_made: int
     radius_m: float
     retry_at: datetime
+    plan: Foreseen | None = None
+    """Foreseen for a driver who cannot be asked yet; None when there was nobody to foresee, or no plan."""
 
 
 @topic("order.driver_assigned", schema=2)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from application.bootstrap import Tiffin
 from application.broadcast import choose_drivers
 from application.carrying import carried_by
-from application.commands.followups import MatchOrder, OfferPlanned
+from application.commands.followups import MatchOrder, OfferPlanned, TellUnserved
 from application.commands.handlers.saving import again, save_order
 from application.context import Context
 from application.ids import new_id
@@ -43,6 +43,18 @@ def offer_planned(tiffin: Tiffin, ctx: Context, command: OfferPlanned) -> Receip
         raise PlanOvertaken("the driver was asked meanwhile, or the round has no offer left")
     choice = hold_planned(tiffin.positions, search, command.driver_id)
     return _offer(tiffin, ctx, search, choice, command.plan)
+
+
+def tell_unserved(tiffin: Tiffin, ctx: Context, command: TellUnserved) -> Receipt:
+    """End the round as a search that finds nobody does; the next plan may have the order again at once."""
+    order = tiffin.store.load(ORDER, command.order_id)
+    if not _searches(order):
+        return save_order(tiffin, ctx, order, [])
+    dispatch = tiffin.regions[order.region].dispatch
+    pause_seconds = dispatch.retry_seconds if dispatch.planning is None else dispatch.planning.every_seconds
+    retry_at = ctx.now + timedelta(seconds=pause_seconds)
+    events = orders.no_driver(order, radius_m=dispatch.radii_m[-1], retry_at=retry_at, plan=command.plan)
+    return save_order(tiffin, again(ctx, ctx.now), order, events)
 
 
 def _searches(order: Order) -> bool:

@@ -194,6 +194,19 @@ def test_rounds_end_one_way_or_another() -> None:
     assert [one.outcome for one in story.explained().rounds] == ["over"]
 
 
+def test_a_round_that_waits_for_the_plans_driver_says_so() -> None:
+    story = Story().at(0, order.Confirmed(prep_seconds=900)).at(15, order.ReadyForPickup())
+    plan = order.Foreseen(pickup_at=story.time(24), needed_at=story.time(14), orders=40, drivers=50)
+    started = order.MatchingStarted(round=1, radius_m=10_000.0)
+    nobody = order.NoDriverFound(round=1, offers_made=0, radius_m=10_000.0, retry_at=story.time(16), plan=plan)
+    dispute = story.at(15.5, started, nobody).explained()
+    (round_,) = dispute.rounds
+    at = f"{story.time(24):%H:%M:%S} UTC"
+    assert round_.outcome == "nobody"
+    assert f"a plan for 40 orders and 50 drivers foresaw the pick-up at {at} by a driver" in round_.told
+    assert dispute.steps[-1].told == f"No driver found in round 1, 0 offers made; a plan foresaw the pick-up at {at}"
+
+
 def test_what_the_customer_was_told_of_the_arrival_against_what_happened() -> None:
     story = Story()
     story.at(1, order.EtaRevised(eta_at=story.time(45), confidence=0.6, breakdown=BREAKDOWN))

@@ -11,16 +11,18 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from application import commands
+from application import commands, intentions
 from application.bootstrap import Tiffin
 from application.ids import new_id
 from application.matching import PlanOvertaken
 from application.planner.planner import CLAIMED_AT_ONCE, UNCLEAR, Planner
+from application.planner.unserved import PATIENCE
 from application.reactions import rows
 from application.reactions.actors import Outcome, Work
 from application.reactions.rules import SEARCH
 from application.settings import Settings
-from domain.order import Foreseen
+from domain.event import Role
+from domain.order import Foreseen, NoDriverFound
 from domain.region import Dispatch, Planning
 from projections import order_lists
 from tests.application.reactions.town import PATIENT, Town, town
@@ -41,6 +43,8 @@ class Noting(Work):
         self.noted: list[msgspec.Struct] = []
         self.leased: list[int] = []
         self.outcome = Outcome.DONE
+        self.really = False
+        """Do them as well."""
 
     def carry_out(self, row: rows.Claimed, command: msgspec.Struct, *, unless_planned: bool = False) -> Outcome:
         assert not unless_planned
@@ -48,6 +52,8 @@ class Noting(Work):
         leased = "SELECT count(*) FROM reactions WHERE lease_until IS NOT NULL AND state = 'pending'"
         self.leased.append(self.tiffin.side.run(leased, {})[0][0])
         machine_now = self.tiffin.clock.machine_now()
+        if self.really:
+            return super().carry_out(row, command)
         if self.outcome is Outcome.DONE:
             rows.close(self.tiffin.side, row, "noted", machine_now=machine_now)
         else:
@@ -78,6 +84,10 @@ class Stage:
         with self.place.tiffin.reads.connect() as connection:
             return {one.order_id for one in order_lists.in_play(connection, "porto", limit=100) if one.confirmed_at}
 
+    def intended(self, order_id: UUID) -> intentions.Intention | None:
+        found = intentions.read(self.place.tiffin, "porto")
+        return None if found is None else found.orders.get(order_id)
+
     def due(self, order_id: UUID, position: int, *, since: timedelta = timedelta()) -> None:
         statement = """
             INSERT INTO reactions (position, actor_name, stream_id, topic, correlation_id, region, due_at)
@@ -92,6 +102,26 @@ class Stage:
         for _ in range(2):
             self.clock.forward(450.0)
             self.place.ping(*self.place.drivers)
+
+    def carried_away(self) -> UUID:
+        """A driver who has just picked an order up, and will be free once it is at its customer's."""
+        driver_id = self.place.driver(metres_away=300.0)
+        order_id = self.place.confirm()
+        self.place.run(commands.MatchOrder(order_id=order_id))
+        self.place.accept(order_id, *self.place.offered(order_id))
+        for command in (commands.StartPreparation(order_id=order_id), commands.MarkReady(order_id=order_id)):
+            self.place.run(command, Role.RESTAURANT, self.place.restaurant_id)
+        picked_up = self.place.run(commands.PickUpOrder(order_id=order_id, driver_id=driver_id), Role.DRIVER, driver_id)
+        self.place.seen("order_lists", picked_up.position)
+        return driver_id
+
+    def brought(self, driver_id: UUID) -> None:
+        """The driver's customer has the food."""
+        (order_id,) = self.place.driver_state(driver_id).deliveries
+        deliver = commands.DeliverOrder(order_id=order_id, driver_id=driver_id)
+        delivered = self.place.run(deliver, Role.DRIVER, driver_id)
+        self.place.seen("order_lists", delivered.position)
+        self.place.ping(driver_id)
 
     def step(self) -> list[msgspec.Struct]:
         self.work.noted.clear()
@@ -153,6 +183,41 @@ def test_a_late_search_leaves_what_cooks_to_the_next_one(settings: Settings, tmp
         stage.cooked()
         (offer,) = stage.step()
         assert isinstance(offer, commands.OfferPlanned)
+
+
+def test_who_waits_with_ready_food_for_a_busy_driver_is_told_once(stage: Stage) -> None:
+    driver_id = stage.carried_away()
+    order_id = stage.order()
+    stage.cooked()
+    stage.work.really = True
+    assert stage.step() == [], "a plan may still find somebody"
+    stage.clock.forward(PATIENCE.total_seconds())
+    (told,) = stage.step()
+    assert isinstance(told, commands.TellUnserved)
+    (nobody,) = [event for event in stage.place.events(order_id) if isinstance(event, NoDriverFound)]
+    assert nobody.plan == told.plan
+    assert nobody.plan.pickup_at > stage.clock.now(), "the driver comes later"
+    assert nobody.retry_at - stage.clock.now() == timedelta(seconds=PLANNING.every_seconds)
+    stage.clock.forward(PATIENCE.total_seconds())
+    assert stage.step() == [], "told already, and still in the plan"
+    intention = stage.intended(order_id)
+    assert intention is not None
+    assert intention.driver_id == driver_id
+    stage.brought(driver_id)
+    (offer,) = stage.step()
+    assert isinstance(offer, commands.OfferPlanned)
+    assert stage.place.offered(order_id)[1] == driver_id
+    assert stage.place.order(order_id).round == 2
+
+
+def test_who_is_offered_in_time_is_told_of_no_delay(stage: Stage) -> None:
+    stage.place.driver(metres_away=300.0)
+    stage.order()
+    stage.cooked()
+    (offer,) = stage.step()
+    stage.clock.forward(PATIENCE.total_seconds())
+    assert isinstance(offer, commands.OfferPlanned)
+    assert stage.step() == []
 
 
 def test_nothing_is_done_while_valkey_has_lost_the_drivers(stage: Stage) -> None:

@@ -2,6 +2,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from domain import order
 from domain.errors import InvalidInput
@@ -161,6 +162,14 @@ def no_driver(history: tuple[Event, ...]) -> Outcome:
 
 def test_no_driver() -> None:
     no_driver(SEARCHING).then(NOBODY)
+
+
+def test_no_driver_in_time_keeps_what_the_plan_foresaw() -> None:
+    plan = order.Foreseen(pickup_at=EXPIRES_AT, needed_at=NOON, orders=12, drivers=5)
+    retry_at = NOON + timedelta(seconds=10)
+    told = given(SEARCHING).when(order.no_driver, radius_m=10_000.0, retry_at=retry_at, plan=plan)
+    told.then(replace(NOBODY, plan=plan))
+    given(ROUND_OVER).when(order.no_driver, radius_m=10_000.0, retry_at=retry_at, plan=plan).then_quiet()
 
 
 def test_no_driver_at_the_first_look_begins_the_round_it_ends() -> None:
