@@ -1,4 +1,8 @@
-"""The planner's process: one leads, by an advisory lock, and plans the regions whose dispatch asks for it in turn."""
+"""The planner's process: one leads, by an advisory lock, and plans the regions whose dispatch asks for it in turn.
+
+The database ends the session that holds the lock once it has been quiet for a lease: so a standby leads after one that
+hangs, too. Who wakes up finds the session gone; what it was about to do meets leases and claims as everybody's does.
+"""
 
 import threading
 from collections.abc import Callable
@@ -21,6 +25,10 @@ STANDBY_SECONDS = 0.5
 LEAST_SECONDS = 0.25
 """Machine time from one plan of a region to the next, at least: on a fast clock nothing else would be done."""
 PAUSE_SECONDS = 1.0
+LEAST_LEASE_SECONDS = 10.0
+LEASE_WINDOWS = 3
+"""As long as what is published lives; a step that takes longer loses the lead."""
+BEATS_A_LEASE = 5
 
 type Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -34,6 +42,7 @@ def run(tiffin: Tiffin, stopping: threading.Event) -> None:
                 autocommit=True,
                 connect_timeout=tiffin.settings.database.connect_timeout_seconds,
                 application_name="tiffin-planner",
+                options=f"-c idle_session_timeout={round(lease_seconds(tiffin) * 1000)}",
             ) as connection:
                 while not stopping.is_set() and not _take_lead(connection):
                     stopping.wait(STANDBY_SECONDS)
@@ -59,11 +68,24 @@ def _lead(tiffin: Tiffin, connection: Connection, stopping: threading.Event) -> 
                 due[region_id] = _next(tiffin, region_id)
                 _try(planner.step, region_id)
                 connection.execute("SELECT")
-        first = min(due.values(), default=tiffin.clock.machine_now() + timedelta(seconds=PAUSE_SECONDS))
+        beat_at = tiffin.clock.machine_now() + timedelta(seconds=lease_seconds(tiffin) / BEATS_A_LEASE)
+        first = min([beat_at, *due.values()])
         stopping.wait(max(0.0, (first - tiffin.clock.machine_now()).total_seconds()))
+        connection.execute("SELECT")
     # Otherwise searches would wait for plans until the key runs out.
     for region_id, planner in planners.items():
         _try(planner.stand_back, region_id)
+
+
+def lease_seconds(tiffin: Tiffin) -> float:
+    """Machine time after which a planner that gives no sign of life leads no more."""
+    now = tiffin.clock.now()
+    windows = [
+        tiffin.clock.machine_seconds_until(now + timedelta(seconds=region.dispatch.planning.every_seconds))
+        for region in tiffin.regions.values()
+        if region.dispatch.planning is not None
+    ]
+    return max([LEAST_LEASE_SECONDS, *(LEASE_WINDOWS * seconds for seconds in windows)])
 
 
 def _try(act: Callable[[], object], region_id: str) -> None:

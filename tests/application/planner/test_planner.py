@@ -70,6 +70,38 @@ def test_without_its_planner_an_order_is_offered_alone(place: Town) -> None:
     assert place.topics(order_id).count("driver_offered") == 1
 
 
+def test_while_its_planner_hangs_an_order_is_offered_alone(place: Town) -> None:
+    driver_id = place.driver(metres_away=300.0)
+    with place.process("follower"), planner(place) as process:
+        order_id = place.confirm()
+        eventually(lambda: intended(place, order_id), what="the plan has the order")
+        with place.process("worker"):
+            eventually(lambda: held(place, order_id), what="the order is left to the plan")
+            process.send_signal(signal.SIGSTOP)
+            assert place.offered(order_id)[1] == driver_id
+            process.send_signal(signal.SIGCONT)
+    assert place.topics(order_id).count("driver_offered") == 1
+
+
+def test_a_standby_leads_when_the_planner_hangs_and_who_wakes_up_stands_by(place: Town) -> None:
+    place.driver(metres_away=300.0)
+    with place.process("follower"), planner(place) as hanging, place.process("planner") as standby:
+        hanging.send_signal(signal.SIGSTOP)
+        said(place, "planner leads", times=2, seconds=90.0)
+        order_id = place.confirm()
+        eventually(lambda: intended(place, order_id), what="the standby's plan has the order")
+        hanging.send_signal(signal.SIGCONT)
+        said(place, "planner lost the database", times=1)
+        standby.terminate()
+        assert standby.wait(10.0) == 0
+        said(place, "planner leads", times=3)
+        another = place.confirm()
+        eventually(lambda: intended(place, another), what="who woke up plans again")
+        cooked(place, order_id)
+        place.offered(order_id)
+    assert place.topics(order_id).count("driver_offered") == 1
+
+
 def test_a_planner_that_is_told_to_end_leaves_searches_to_themselves_at_once(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -197,6 +229,13 @@ def planner(place: Town) -> Iterator[subprocess.Popen[bytes]]:
     with place.process("planner") as process:
         eventually(lambda: "planner leads" in (place.folder / "planner.log").read_text(), what="a planner leads")
         yield process
+
+
+def said(place: Town, words: str, *, times: int, seconds: float = 30.0) -> None:
+    def often_enough() -> bool:
+        return (place.folder / "planner.log").read_text().count(words) >= times
+
+    eventually(often_enough, seconds=seconds, what=f"{words!r} in the log, {times} times")
 
 
 def intended(place: Town, order_id: UUID) -> intentions.Intention | None:
