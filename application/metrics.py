@@ -84,6 +84,11 @@ plan_duration_seconds = Histogram(
     "Machine time for one plan of a region: looking, searching, offering.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
+plan_unseen_orders_total = Counter(
+    "plan_unseen_orders_total",
+    "Orders that a plan did not look at: late (there was no time), too_many (of one region). Each plan counts anew.",
+    ("why",),
+)
 planned_orders_total = Counter(
     "planned_orders_total",
     "Orders acted on by a plan: offered, overtaken (its driver could not be asked), put_off, unplanned (nobody fits), "

@@ -6,31 +6,27 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
-from typing import NamedTuple, cast
 from uuid import UUID
 
 from application import commands, intentions, logs, metrics
 from application.bootstrap import Tiffin
 from application.intentions import Intention, Intentions
-from application.kinds import ORDER
-from application.matching import may_ask
 from application.planner.committing import Step, moment, steps
 from application.planner.districts import districts
-from application.planner.outlook import OnDuty, by_driver, followed, minutes, problem, ready_seconds
+from application.planner.looking import Asked, Looking
+from application.planner.outlook import OnDuty, followed, minutes, problem, ready_seconds
 from application.planner.overdue import Overdue
 from application.planner.unserved import Unserved
-from application.positions import Near, silent_before
+from application.positions import Near
 from application.reactions import rows
 from application.reactions.actors import Outcome, Work
 from application.reactions.rules import SEARCH
-from domain import order as orders
 from domain.order import NEEDS_DRIVER, Foreseen
 from domain.region import Planning, Region
 from planning import search
 from planning.problem import Plan
 from projections import driver_board, order_lists
 from projections.order_lists import OrderInPlay
-from projections.valkey.rows import parse, unheard
 
 log = logs.logger(__name__)
 
@@ -41,11 +37,10 @@ CALM_BELOW = 0.5
 LEAST_PUBLISHED_SECONDS = 2.0
 LEAST_LIMIT_SECONDS = 0.1
 """Machine time that a search has on a clock so fast that half a window is less."""
+LEAST_CARRY_OUT_SECONDS = 3.0
+"""Machine time for offers, at least, where windows are shorter."""
 UNCLEAR = timedelta(seconds=30)
 """Business time after which a search that the read model knows nothing of is done without it."""
-AFTER_AN_OFFER = frozenset(
-    event.TOPIC for event in (orders.OfferDeclined, orders.OfferExpired, orders.OfferWithdrawn, orders.DriverUnassigned)
-)
 BARRED = timedelta(minutes=1)
 """Business time for which a pair that a plan foresaw in vain is not foreseen again."""
 
@@ -57,25 +52,21 @@ LABELS = {Outcome.DONE: "offered", Outcome.OVERTAKEN: "overtaken"}
 type Todo = commands.OfferPlanned | commands.MatchOrder | commands.TellUnserved
 
 
-class _Asked(NamedTuple):
-    """What earlier offers of an order leave: whom not to ask again, and whether there is another offer in the round."""
-
-    drivers: frozenset[UUID]
-    may_ask: bool
-
-
 class Planner:
     """Plans one region. Keeps the last plan between two steps; everything else it asks each time."""
 
-    def __init__(self, tiffin: Tiffin, work: Work, region: Region, planning: Planning) -> None:
+    def __init__(
+        self, tiffin: Tiffin, work: Work, region: Region, planning: Planning, *, most_in_play: int = MOST_IN_PLAY
+    ) -> None:
         """`work` carries commands out; `planning` is the region's."""
+        self._most_in_play = most_in_play
         self._tiffin, self._work = tiffin, work
         self._region, self._planning = region, planning
         self._plan: Plan = {}
         self._plans = 0
         self._planning_now = False
         self._intentions: Intentions | None = None
-        self._asked: dict[tuple[int, datetime], _Asked] = {}
+        self._looking = Looking(tiffin, region)
         self._barred: dict[tuple[UUID, UUID], datetime] = {}
         self._overdue = Overdue(region)
         self._unserved = Unserved()
@@ -84,7 +75,7 @@ class Planner:
         """Plan once, if orders queue. Returns whether they do."""
         now = self._tiffin.clock.now()
         with self._tiffin.reads.connect() as connection:
-            in_play = order_lists.in_play(connection, self._region.id, limit=MOST_IN_PLAY)
+            in_play = order_lists.in_play(connection, self._region.id, limit=self._most_in_play)
             if not self._on_shift() and driver_board.on_shift(connection, self._region.id):
                 # Valkey was emptied: without drivers every order would be sent to look for one, and find nobody.
                 log.warning("plan put off until Valkey has the drivers again", region=self._region.id)
@@ -111,21 +102,27 @@ class Planner:
         if self._planning_now:
             self._planning_now = False
             self._plan, self._intentions = {}, None
-            self._asked.clear()
+            self._looking.forget()
             intentions.withdraw(self._tiffin, self._region.id)
             rows.unleave(self._tiffin.side, SEARCH, self._region.id)
 
     def _plan_and_offer(self, in_play: Sequence[OrderInPlay], now: datetime) -> None:
         clock, side = self._tiffin.clock, self._tiffin.side
         machine_now = clock.machine_now()
-        due = rows.searches(side, SEARCH, self._region.id, now=now, machine_now=machine_now, limit=MOST_IN_PLAY)
-        self._forget(due, now)
+        look_until = machine_now + self._limit(now)
+        due = rows.searches(side, SEARCH, self._region.id, now=now, machine_now=machine_now, limit=self._most_in_play)
+        self._forget(now)
         known = {order.order_id: order for order in in_play}
         waiting = {one.order_id: one for one in due if _searches(known.get(one.order_id))}
-        asked = {order_id: self._asked_before(one) for order_id, one in waiting.items()}
-        searching = [known[order_id] for order_id in waiting if asked[order_id].may_ask]
-        near = self._near(searching, now)
-        carriers = self._carrying(in_play, now)
+        asked = self._looking.asked(waiting.values(), partial(self._past, look_until))
+        searching = [known[order_id] for order_id in waiting if order_id in asked and asked[order_id].may_ask]
+        restaurants, near = self._looking.near(
+            (order.restaurant_position for order in searching), now, partial(self._past, look_until)
+        )
+        over = sum(not one.may_ask for one in asked.values())
+        searching = [order for order in searching if order.restaurant_position in restaurants]
+        self._tell_unseen(len(waiting) - over - len(searching), due, now)
+        carriers = self._looking.carrying(in_play, now)
         # The read model and Valkey are not of one moment: who carries something in either is not idle.
         carrying = {one.driver_id for one in carriers}
         on_duty = self._overdue.left_out(carriers, now)
@@ -153,7 +150,8 @@ class Planner:
         alone = [
             one
             for order_id, one in waiting.items()
-            if order_id not in plans and (self._urgent(known[order_id], now) or not asked[order_id].may_ask)
+            if order_id not in plans
+            and (self._urgent(known[order_id], now) or (order_id in asked and not asked[order_id].may_ask))
         ]
         alone += [one for one in due if one.order_id not in waiting and now - one.due_at > UNCLEAR]
         self._carry_out(waiting, todo, alone)
@@ -172,13 +170,11 @@ class Planner:
         found: list[Step] = []
         started_at = clock.machine_now()
         parts = districts(searching, on_duty, most_orders=self._planning.most_orders)
-        window = timedelta(seconds=self._planning.every_seconds)
-        half_seconds = clock.machine_seconds_until(now + window) / 2
-        limit_seconds = min(self._planning.limit_seconds, max(LEAST_LIMIT_SECONDS, half_seconds))
+        limit = self._limit(now)
         late = False
         for number, part in enumerate(parts, start=1):
             # What one district leaves of its share is the next one's.
-            until = started_at + timedelta(seconds=limit_seconds * number / len(parts))
+            until = started_at + limit * number / len(parts)
             todo = problem(self._region, now, part.searching, part.on_duty, refused)
             plan = search.plan(todo, followed(previous, todo), self._plans, expired=partial(self._past, until))
             late |= self._past(until)
@@ -195,6 +191,27 @@ class Planner:
         )
         return found
 
+    def _limit(self, now: datetime) -> timedelta:
+        """Machine time for looking around, and again for the search."""
+        half_seconds = self._window_seconds(now) / 2
+        return timedelta(seconds=min(self._planning.limit_seconds, max(LEAST_LIMIT_SECONDS, half_seconds)))
+
+    def _window_seconds(self, now: datetime) -> float:
+        """Machine time from one plan to the next."""
+        return self._tiffin.clock.machine_seconds_until(now + timedelta(seconds=self._planning.every_seconds))
+
+    def _tell_unseen(self, late: int, due: Sequence[rows.Search], now: datetime) -> None:
+        """Count the orders that this plan leaves out, for want of time or because there are too many."""
+        more = 0
+        if len(due) == self._most_in_play:
+            machine_now = self._tiffin.clock.machine_now()
+            all_due = rows.due_searches(self._tiffin.side, SEARCH, self._region.id, now=now, machine_now=machine_now)
+            more = max(0, all_due - len(due))
+        if late or more:
+            metrics.plan_unseen_orders_total.labels("late").inc(late)
+            metrics.plan_unseen_orders_total.labels("too_many").inc(more)
+            log.warning("a plan leaves orders out", region=self._region.id, not_looked_at=late, beyond_the_most=more)
+
     def _past(self, moment: datetime) -> bool:
         return self._tiffin.clock.machine_now() >= moment
 
@@ -206,12 +223,19 @@ class Planner:
     ) -> None:
         """Ask the drivers; whom no driver fits, and what is unclear, is matched as if there were no plan.
 
-        In this order, for a search without a plan could take a driver whom the plan has for another.
+        In this order, for a search without a plan could take a driver whom the plan has for another. What is left when
+        the next plan is due is that one's, which knows better.
         """
         todo: dict[int, Todo] = {waiting[order_id].position: one for order_id, one in planned.items()}
         todo |= {one.position: commands.MatchOrder(order_id=one.order_id) for one in alone}
         clock, side = self._tiffin.clock, self._tiffin.side
-        for handful in batched(todo, CLAIMED_AT_ONCE):
+        until = clock.machine_now() + timedelta(seconds=max(LEAST_CARRY_OUT_SECONDS, self._window_seconds(clock.now())))
+        for number, handful in enumerate(batched(todo, CLAIMED_AT_ONCE)):
+            if number and self._past(until):
+                log.warning(
+                    "left to the next plan", region=self._region.id, searches=len(todo) - number * CLAIMED_AT_ONCE
+                )
+                return
             found = rows.claim(side, SEARCH, handful, now=clock.now(), machine_now=clock.machine_now())
             claimed = {row.position: row for row in found}
             for position in handful:
@@ -236,51 +260,7 @@ class Planner:
                 self._barred[command.driver_id, command.order_id] = self._tiffin.clock.now() + BARRED
         metrics.planned_orders_total.labels(label).inc()
 
-    def _near(self, searching: Sequence[OrderInPlay], now: datetime) -> dict[UUID, Near]:
-        """Who can be asked, around each restaurant that has an order waiting."""
-        machine_now, dispatch = self._tiffin.clock.machine_now(), self._region.dispatch
-        found: dict[UUID, Near] = {}
-        for position in dict.fromkeys(order.restaurant_position for order in searching):
-            for one in self._tiffin.positions.nearest(
-                self._region.id,
-                position,
-                k=dispatch.candidates,
-                radius_m=dispatch.radii_m[-1],
-                now=now,
-                machine_now=machine_now,
-            ):
-                found[one.driver_id] = one
-        return found
-
-    def _carrying(self, in_play: Sequence[OrderInPlay], now: datetime) -> list[OnDuty]:
-        """Who carries orders or is asked just now, and was heard of lately."""
-        carrying = by_driver(in_play)
-        if not carrying:
-            return []
-        state = self._tiffin.positions.keys[self._region.id].state
-        texts = cast("list[bytes | None]", self._tiffin.valkey.hmget(state, [str(one) for one in carrying]))
-        since = silent_before(self._region.dispatch, now, self._tiffin.clock.machine_now())
-        found = []
-        for (driver_id, carried), text in zip(carrying.items(), texts, strict=True):
-            if text is None or unheard(text, *since):
-                continue
-            if (row := parse(text)).last is not None:
-                full = max(row.load, len(carried)) >= row.capacity
-                found.append(OnDuty(driver_id=driver_id, position=row.last.position, orders=carried, full=full))
-        return found
-
-    def _asked_before(self, one: rows.Search) -> _Asked:
-        """Whom an order's earlier offers rule out; orders never offered need not be read."""
-        if one.topic not in AFTER_AN_OFFER:
-            return _Asked(frozenset(), may_ask=True)
-        key = (one.position, one.due_at)
-        if key not in self._asked:
-            order = self._tiffin.store.load(ORDER, one.order_id)
-            drivers = frozenset() if order.round_over else frozenset(order.asked)
-            self._asked[key] = _Asked(drivers, may_ask(order, self._region))
-        return self._asked[key]
-
-    def _refused(self, asked: Mapping[UUID, _Asked]) -> dict[UUID, AbstractSet[UUID]]:
+    def _refused(self, asked: Mapping[UUID, Asked]) -> dict[UUID, AbstractSet[UUID]]:
         refused: dict[UUID, set[UUID]] = defaultdict(set)
         for order_id, before in asked.items():
             for driver_id in before.drivers:
@@ -289,9 +269,7 @@ class Planner:
             refused[driver_id].add(order_id)
         return dict(refused)
 
-    def _forget(self, due: Sequence[rows.Search], now: datetime) -> None:
-        keys = {(one.position, one.due_at) for one in due}
-        self._asked = {key: asked for key, asked in self._asked.items() if key in keys}
+    def _forget(self, now: datetime) -> None:
         self._barred = {pair: until for pair, until in self._barred.items() if until > now}
 
     def _intend(self, foreseen: Sequence[Step], in_play: Sequence[OrderInPlay], drivers: int, now: datetime) -> None:
@@ -311,8 +289,7 @@ class Planner:
         self._publish(self._intentions, now)
 
     def _publish(self, what: Intentions, now: datetime) -> None:
-        window = timedelta(seconds=self._planning.every_seconds)
-        seconds = max(LEAST_PUBLISHED_SECONDS, 3 * self._tiffin.clock.machine_seconds_until(now + window))
+        seconds = max(LEAST_PUBLISHED_SECONDS, 3 * self._window_seconds(now))
         intentions.publish(self._tiffin, self._region.id, what, seconds=seconds)
 
 

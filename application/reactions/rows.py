@@ -36,6 +36,12 @@ WHERE region = %(region)s AND actor_name = %(actor_name)s AND state = 'pending' 
   AND (not_before IS NULL OR not_before <= %(machine_now)s OR outcome = %(left)s)
 ORDER BY due_at, position LIMIT %(limit)s
 """
+DUE_SEARCHES = """
+SELECT count(*) FROM reactions
+WHERE region = %(region)s AND actor_name = %(actor_name)s AND state = 'pending' AND due_at <= %(now)s
+  AND (lease_until IS NULL OR lease_until <= %(machine_now)s)
+  AND (not_before IS NULL OR not_before <= %(machine_now)s OR outcome = %(left)s)
+"""
 UNLEAVE = """
 UPDATE reactions SET not_before = NULL, outcome = NULL
 WHERE region = %(region)s AND actor_name = %(actor_name)s AND state = 'pending' AND outcome = %(left)s
@@ -142,6 +148,12 @@ def searches(
     """Look at a region's due searches that nobody is at, the longest waiting first; takes none of them."""
     values = {"actor_name": actor_name, "region": region, "now": now, "machine_now": machine_now}
     return [Search(*row) for row in side.run(SEARCHES, {**values, "left": LEFT, "limit": limit})]
+
+
+def due_searches(side: SideStatements, actor_name: str, region: str, *, now: datetime, machine_now: datetime) -> int:
+    """Count what `searches` would look at without a limit."""
+    values = {"actor_name": actor_name, "region": region, "now": now, "machine_now": machine_now, "left": LEFT}
+    return int(side.run(DUE_SEARCHES, values)[0][0])
 
 
 def unleave(side: SideStatements, actor_name: str, region: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace as replaced
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from application import commands, intentions
 from application.bootstrap import Tiffin
 from application.ids import new_id
 from application.matching import PlanOvertaken
+from application.planner.looking import Looking
 from application.planner.planner import CLAIMED_AT_ONCE, UNCLEAR, Planner
 from application.planner.unserved import PATIENCE
 from application.reactions import rows
@@ -25,13 +26,25 @@ from domain.event import Role
 from domain.order import Foreseen, NoDriverFound
 from domain.region import Dispatch, Planning
 from projections import order_lists
-from tests.application.reactions.town import PATIENT, Town, town
+from tests.application.reactions.town import AT, PATIENT, Town, town
 from tests.application.stage import FixedClock
 from tests.waiting import eventually
 
 PLANNING = Planning(from_load=0.1, lead_seconds=60.0)
 LAST = 9_000
 """A position behind all others."""
+
+
+class TickingClock(FixedClock):
+    """Business time stands still; machine time goes on by a tick whenever somebody looks."""
+
+    def __init__(self, now: datetime) -> None:
+        super().__init__(now)
+        self.tick = self.ahead = timedelta()
+
+    def machine_now(self) -> datetime:
+        self.ahead += self.tick
+        return self.time + self.ahead
 
 
 class Noting(Work):
@@ -67,17 +80,17 @@ class Stage:
     def __init__(self, place: Town, dispatch: Dispatch) -> None:
         assert dispatch.planning is not None
         self.place = place
-        self.clock = FixedClock(place.tiffin.clock.now())
+        self.clock = TickingClock(place.tiffin.clock.now())
         self.place.tiffin = replaced(place.tiffin, clock=self.clock)
         self.work = Noting(self.place.tiffin)
-        region = replace(place.tiffin.regions["porto"], dispatch=dispatch)
-        self.planner = Planner(self.place.tiffin, self.work, region, dispatch.planning)
+        self.region = replace(place.tiffin.regions["porto"], dispatch=dispatch)
+        self.planner = Planner(self.place.tiffin, self.work, self.region, dispatch.planning)
 
-    def order(self, *, position: int = LAST) -> UUID:
+    def order(self, *, position: int = LAST, topic: str = "order.confirmed") -> UUID:
         """One that the read model knows, and whose driver is to be found."""
         order_id = self.place.confirm()
         eventually(lambda: order_id in self.confirmed(), what="the read model has the order")
-        self.due(order_id, position)
+        self.due(order_id, position, topic=topic)
         return order_id
 
     def confirmed(self) -> set[UUID]:
@@ -88,13 +101,15 @@ class Stage:
         found = intentions.read(self.place.tiffin, "porto")
         return None if found is None else found.orders.get(order_id)
 
-    def due(self, order_id: UUID, position: int, *, since: timedelta = timedelta()) -> None:
+    def due(
+        self, order_id: UUID, position: int, *, since: timedelta = timedelta(), topic: str = "order.confirmed"
+    ) -> None:
         statement = """
             INSERT INTO reactions (position, actor_name, stream_id, topic, correlation_id, region, due_at)
-            VALUES (%(position)s, %(actor)s, %(stream_id)s, 'order.confirmed', 'test', 'porto', %(due_at)s)
+            VALUES (%(position)s, %(actor)s, %(stream_id)s, %(topic)s, 'test', 'porto', %(due_at)s)
         """
         due_at = self.clock.now() - since
-        values = {"position": position, "actor": SEARCH, "stream_id": order_id, "due_at": due_at}
+        values = {"position": position, "actor": SEARCH, "stream_id": order_id, "due_at": due_at, "topic": topic}
         self.place.tiffin.side.run(statement, values)
 
     def cooked(self) -> None:
@@ -218,6 +233,51 @@ def test_who_is_offered_in_time_is_told_of_no_delay(stage: Stage) -> None:
     stage.clock.forward(PATIENCE.total_seconds())
     assert isinstance(offer, commands.OfferPlanned)
     assert stage.step() == []
+
+
+def test_what_there_is_no_time_to_look_at_is_offered_alone(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    near = stage.place.driver(metres_away=300.0)
+    first, second = (stage.order(position=number, topic="order.offer_declined") for number in (1_001, 1_002))
+    stage.cooked()
+    stage.clock.tick = timedelta(seconds=PLANNING.limit_seconds)
+    offer, alone = stage.step()
+    assert isinstance(offer, commands.OfferPlanned)
+    assert (offer.order_id, offer.driver_id) == (first, near)
+    assert alone == commands.MatchOrder(order_id=second)
+    assert "beyond_the_most=0 not_looked_at=1" in capsys.readouterr().out
+
+
+def test_looking_around_ends_in_time_and_goes_on_where_it_ended(stage: Stage) -> None:
+    near = stage.place.driver(metres_away=300.0)
+    looking, now = Looking(stage.place.tiffin, stage.region), stage.clock.now()
+    restaurants = [AT, replace(AT, lat=AT.lat + 0.001), replace(AT, lat=AT.lat + 0.002)]
+    times = iter([False, True])
+    looked, found = looking.near(restaurants, now, lambda: next(times))
+    assert looked == set(restaurants[:2])
+    assert set(found) == {near}
+    orders = [stage.place.confirm() for _ in range(2)]
+    declined = [rows.Search(number, order_id, "order.offer_declined", now) for number, order_id in enumerate(orders)]
+    assert looking.asked(declined, lambda: True).keys() == {orders[0]}
+    assert looking.asked(declined, lambda: True).keys() == set(orders), "what was read once is known"
+
+
+def test_when_the_next_plan_is_due_the_rest_is_left_to_it(stage: Stage) -> None:
+    stage.place.driver(metres_away=300.0)
+    stage.order()
+    for position in range(1_000, 1_000 + CLAIMED_AT_ONCE + 5):
+        stage.due(new_id(), position, since=2 * UNCLEAR)
+    stage.clock.tick = timedelta(seconds=PLANNING.every_seconds)
+    assert len(stage.step()) == CLAIMED_AT_ONCE
+    assert len(stage.step()) == 5
+
+
+def test_more_orders_than_a_plan_looks_at_are_told(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.place.driver(metres_away=300.0)
+    for position in range(1_001, 1_004):
+        stage.order(position=position)
+    planner = Planner(stage.place.tiffin, stage.work, stage.region, PLANNING, most_in_play=1)
+    planner.step()
+    assert "beyond_the_most=2 not_looked_at=0" in capsys.readouterr().out
 
 
 def test_nothing_is_done_while_valkey_has_lost_the_drivers(stage: Stage) -> None:
