@@ -1,7 +1,7 @@
 """`tiffin dispatch explain ORDER`: why these drivers were asked, and whom each profile would ask now."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import click
@@ -22,7 +22,7 @@ from application.revision import check
 from application.settings import read_settings
 from application.surroundings import LeftOut, Unfit, left_out
 from domain.errors import NotFound
-from domain.order import NEEDS_DRIVER, Order
+from domain.order import NEEDS_DRIVER, Order, preparation_left_seconds
 from domain.scoring import PROFILES, Score
 from projections import driver_board
 
@@ -56,9 +56,11 @@ def explain(order_id: UUID) -> None:
                     dispute = gather(tiffin, connection, order_id, with_positions=False)
             except NotFound as error:
                 raise click.ClickException(str(error)) from None
-            _tell_offers(console, dispute)
             order = tiffin.store.load(ORDER, order_id)
-            if order.status in NEEDS_DRIVER and order.driver_id is None:
+            searching = order.status in NEEDS_DRIVER and order.driver_id is None
+            _tell_order(console, dispute, order, tiffin.clock.now())
+            _tell_offers(console, dispute, searching=searching)
+            if searching:
                 _tell_intention(console, tiffin, order)
                 _tell_now(console, tiffin, order)
 
@@ -103,7 +105,18 @@ def unfit_near(tiffin: Tiffin, order: Order) -> list[LeftOut]:
     )
 
 
-def _tell_offers(console: Console, dispute: Dispute) -> None:
+def _tell_order(console: Console, dispute: Dispute, order: Order, now: datetime) -> None:
+    kitchen = ""
+    if order.status in NEEDS_DRIVER:
+        minutes = preparation_left_seconds(order, now) / 60
+        kitchen = f", the kitchen needs {minutes:.0f} min more" if minutes > 0 else ", the kitchen's time is over"
+    console.print(
+        f"{dispute.restaurant_name}: {dispute.status}{kitchen}; driver: {dispute.driver_name or 'none'}. "
+        f"Placed at {dispute.placed_at:%H:%M:%S}, promised for {dispute.promised_at:%H:%M:%S}; all times are UTC."
+    )
+
+
+def _tell_offers(console: Console, dispute: Dispute, *, searching: bool) -> None:
     for round_ in dispute.rounds:
         console.print(
             f"Round {round_.number}, {round_.began_at:%H:%M:%S}, {round_.radius_m / 1000:g} km: {round_.told}"
@@ -115,7 +128,7 @@ def _tell_offers(console: Console, dispute: Dispute) -> None:
                 if offer.place == 1:
                     _tell_not_offered(console, offer.not_offered)
     if not dispute.rounds:
-        console.print("No driver was searched for.")
+        console.print("Nobody has been asked yet." if searching else "No driver was searched for.")
 
 
 def _offer_table(offer: Offered) -> Table:
@@ -124,7 +137,7 @@ def _offer_table(offer: Offered) -> Table:
     table.add_row(asked, offer.answer, *_cells(offer.distance_m, offer.travel_seconds, offer.score))
     for rival in offer.not_offered.rivals if offer.place == 1 else ():
         name = str(rival.name or rival.driver_id)
-        table.add_row(name, rival.why, *_cells(rival.distance_m, rival.travel_seconds, rival.score))
+        table.add_row(name, rival.why.replace("_", " "), *_cells(rival.distance_m, rival.travel_seconds, rival.score))
     return table
 
 

@@ -178,9 +178,9 @@ class Search:
             return f"All {event.offers_made} offers that a round has were made."
         if event.plan is not None:
             return (
-                f"The food was ready and nobody could be asked yet: a plan for {event.plan.orders} orders and "
+                f"The kitchen's time was over and nobody could be asked yet: a plan for {event.plan.orders} orders and "
                 f"{event.plan.drivers} drivers foresaw the pick-up at {event.plan.pickup_at:%H:%M:%S} UTC by "
-                "a driver who was not free before."
+                "a driver who could not be asked before."
             )
         asked = f" beside the {event.offers_made} asked already" if event.offers_made else ""
         return (

@@ -1,11 +1,11 @@
-"""Orders whose food is ready while the driver of the plan cannot be asked yet: their customers hear of it."""
+"""Orders whose kitchen's time is over while the plan's driver cannot be asked yet: their customers hear of it."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
-PATIENCE = timedelta(seconds=30)
-"""Business time that ready food waits, foreseen for somebody and offered to nobody, before its customer is told."""
+PATIENCE = timedelta(minutes=1)
+"""Business time for which food that should be ready is foreseen for somebody and offered to nobody, untold."""
 
 
 class Unserved:

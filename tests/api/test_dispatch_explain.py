@@ -119,7 +119,10 @@ def test_what_a_plan_intends_and_what_it_did_is_told(
     plan = Intentions(at=clock.now(), waiting=12, drivers=20)
 
     intentions.publish(running, region, plan, seconds=60)
-    assert "does not have this order yet" in explained(settings, str(order)).output
+    left_to_the_plan = explained(settings, str(order)).output
+    assert "Restaurant Silva: confirmed, the kitchen's time is over; driver: none. Placed at" in left_to_the_plan
+    assert "Nobody has been asked yet." in left_to_the_plan
+    assert "does not have this order yet" in left_to_the_plan
     intentions.publish(running, region, replace(plan, orders={order: intention}), seconds=60)
     told = explained(settings, str(order)).output
     assert f"to be asked from {offer_at:%H:%M:%S} on and to pick up at {pickup_at:%H:%M:%S}" in told
@@ -130,4 +133,4 @@ def test_what_a_plan_intends_and_what_it_did_is_told(
     eventually(lambda: far.show("/v1/driver/offers")["items"], what="an offer to the farther one")
     told = explained(settings, str(order)).output
     assert "Chosen by a plan for 12 orders and 20 drivers" in told
-    assert "planned_otherwise" in told
+    assert "planned otherwise" in told
