@@ -58,13 +58,18 @@ class Town:
     def __init__(self, tiffin: Tiffin, folder: Path) -> None:
         self.tiffin = tiffin
         self.folder = folder
-        self.customer_id, self.restaurant_id = new_id(), new_id()
+        self.customer_id = new_id()
         self.drivers: dict[UUID, Position] = {}
+        self.restaurant_id = self.restaurant(AT)
+
+    def restaurant(self, position: Position) -> UUID:
+        """Open, and known to whoever orders."""
+        restaurant_id = new_id()
         details = commands.RegisterRestaurant(
-            restaurant_id=self.restaurant_id,
+            restaurant_id=restaurant_id,
             name="Tasca do Bolhão",
             region="porto",
-            position=AT,
+            position=position,
             address="Rua Formosa 1, Porto",
             phone="+351 220 000 000",
             cuisines=("portuguese",),
@@ -73,21 +78,22 @@ class Town:
         )
         self.run(details)
         dish = commands.MenuEntry(item_id=SOUP, name="Caldo verde", price_minor=450)
-        self.run(commands.AddMenuItem(restaurant_id=self.restaurant_id, item=dish))
-        opened = self.run(commands.OpenRestaurant(restaurant_id=self.restaurant_id))
+        self.run(commands.AddMenuItem(restaurant_id=restaurant_id, item=dish))
+        opened = self.run(commands.OpenRestaurant(restaurant_id=restaurant_id))
         self.seen("restaurants", opened.position)
+        return restaurant_id
 
     def run(self, command: msgspec.Struct, role: Role = Role.SYSTEM, actor_id: UUID | None = None) -> Receipt:
         meta = Meta(actor_type=role, actor_id=actor_id, correlation_id="test")
         return execute(self.tiffin, Context(meta=meta, now=self.tiffin.clock.now()), command)
 
-    def place(self) -> UUID:
+    def place(self, *, restaurant_id: UUID | None = None, dropoff: Dropoff = DROPOFF) -> UUID:
         command = commands.PlaceOrder(
             customer_id=self.customer_id,
             customer_name="Carla",
-            restaurant_id=self.restaurant_id,
+            restaurant_id=restaurant_id or self.restaurant_id,
             lines=(OrderLine(item_id=SOUP, quantity=1),),
-            dropoff=DROPOFF,
+            dropoff=dropoff,
         )
         meta = Meta(actor_type=Role.CUSTOMER, actor_id=self.customer_id, correlation_id="test")
         context = Context(meta=meta, now=self.tiffin.clock.now())
