@@ -124,7 +124,7 @@ def _tell_offers(console: Console, dispute: Dispute, *, searching: bool) -> None
         for offer in dispute.offers:
             if offer.round == round_.number:
                 console.print(_offer_table(offer))
-                _tell_batch(console, offer)
+                _tell_batch(console, offer, dispute.order_id)
                 if offer.place == 1:
                     _tell_not_offered(console, offer.not_offered)
     if not dispute.rounds:
@@ -142,14 +142,22 @@ def _offer_table(offer: Offered) -> Table:
 
 
 def _title(offer: Offered) -> str:
-    return f"Offer {offer.sequence}{'' if offer.drivers_asked == 1 else f', one of {offer.drivers_asked} at once'}"
+    together = "" if offer.drivers_asked == 1 else f", one of {offer.drivers_asked} at once"
+    ended = f", open until {offer.expires_at:%H:%M:%S}"
+    if offer.seconds_to_answer is not None:
+        because = f": {offer.reason}" if offer.reason else ""
+        ended = f", {offer.answer} after {offer.seconds_to_answer:.0f} of {offer.allowed_seconds:.0f} s{because}"
+    return f"Offer {offer.sequence}{together} at {offer.offered_at:%H:%M:%S}{ended}"
 
 
-def _tell_batch(console: Console, offer: Offered) -> None:
+def _tell_batch(console: Console, offer: Offered, order_id: UUID) -> None:
     if (batch := offer.batch) is not None:
-        console.print(
-            "The second of two orders, for the route " + ", ".join(f"{one.call} {one.order_id}" for one in batch.stops)
+        others = {one.order_id for one in batch.stops} - {order_id}
+        route = ", ".join(
+            f"{one.call.replace('_', ' ')} {'this one' if one.order_id == order_id else 'the other'}"
+            for one in batch.stops
         )
+        console.print(f"The second order beside {', '.join(map(str, others))}, for the route: {route}.")
         _tell_conditions(console, batch.conditions)
 
 

@@ -139,4 +139,5 @@ def _condition(name: str, value: float | None, limit: float, holds: bool, told: 
 
 
 def _of(value: float | None, form: str) -> str:
-    return "?" if value is None else format(value, form)
+    # "z": no -0 for what is rounded away.
+    return "?" if value is None else format(value, f"z{form}")

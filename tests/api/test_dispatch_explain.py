@@ -50,7 +50,9 @@ def test_every_candidate_and_every_factor_is_told(
     eventually(lambda: near.show("/v1/driver/offers")["items"], what="an offer")
     told = explained(settings, order)
     assert told.exit_code == 0, told.output
-    assert "Offer 1" in told.output
+    assert (
+        f"Offer 1 at {clock.now():%H:%M:%S}, open until {clock.now() + timedelta(seconds=30):%H:%M:%S}" in told.output
+    )
     assert "standing" in told.output
     assert "outscored" in told.output
     assert "1 other driver was near enough and free." in told.output

@@ -118,7 +118,7 @@ def test_nobody_else_is_told_of_it(client: TestClient[Api], kitchen: Kitchen, fi
 def test_what_was_accepted_is_counted_and_explained(
     kitchen: Kitchen, first: tuple[Person, str], staff: Person, settings: Settings
 ) -> None:
-    driver, _ = first
+    driver, first_id = first
     second = kitchen.confirmed()
     kitchen.match(second)
     driver.do(f"/v1/orders/{second}/offers/{offer_to(driver)['offer_id']}/acceptance")
@@ -145,7 +145,7 @@ def test_what_was_accepted_is_counted_and_explained(
     assert "The second of two orders" in page
     assert "✓ restaurants 0 m apart; at most 500" in page
     told = explained(settings, second)
-    assert "The second of two orders, for the route pick_up" in told
+    assert f"The second order beside {first_id}, for the route: pick up" in told
     assert "holds  route efficiency" in told
 
 
