@@ -101,6 +101,10 @@ class Stage:
         found = intentions.read(self.place.tiffin, "porto")
         return None if found is None else found.orders.get(order_id)
 
+    def foreseen(self, order_id: UUID) -> UUID | None:
+        intention = self.intended(order_id)
+        return None if intention is None else intention.driver_id
+
     def due(
         self, order_id: UUID, position: int, *, since: timedelta = timedelta(), topic: str = "order.confirmed"
     ) -> None:
@@ -190,6 +194,31 @@ def test_an_order_without_a_place_waits_for_another_plan_while_it_cooks(stage: S
     assert stage.step() == [commands.MatchOrder(order_id=order_id)]
 
 
+def test_who_comes_on_shift_replaces_a_match_that_nobody_was_told_of(stage: Stage) -> None:
+    busy = stage.carried_away()
+    order_id = stage.order()
+    stage.cooked()
+    assert stage.step() == []
+    assert stage.foreseen(order_id) == busy
+    free = stage.place.driver(metres_away=300.0)
+    (offer,) = stage.step()
+    assert isinstance(offer, commands.OfferPlanned)
+    assert offer.driver_id == free
+
+
+def test_who_falls_silent_is_not_foreseen_any_more(stage: Stage) -> None:
+    drivers = {stage.place.driver(metres_away=300.0), stage.place.driver(metres_away=1_500.0)}
+    order_id = stage.order()
+    assert stage.step() == []
+    first = stage.foreseen(order_id)
+    assert first in drivers
+    (other,) = drivers - {first}
+    stage.clock.forward(PATIENT.silent_seconds + 1.0)
+    stage.place.ping(other)
+    stage.step()
+    assert stage.foreseen(order_id) == other
+
+
 def test_a_late_search_leaves_what_cooks_to_the_next_one(settings: Settings, tmp_path: Path) -> None:
     with planned(settings, tmp_path, replace(PLANNING, limit_seconds=0.0)) as stage:
         stage.place.driver(metres_away=300.0)
@@ -215,9 +244,7 @@ def test_who_waits_with_ready_food_for_a_busy_driver_is_told_once(stage: Stage) 
     assert nobody.retry_at - stage.clock.now() == timedelta(seconds=PLANNING.every_seconds)
     stage.clock.forward(PATIENCE.total_seconds())
     assert stage.step() == [], "told already, and still in the plan"
-    intention = stage.intended(order_id)
-    assert intention is not None
-    assert intention.driver_id == driver_id
+    assert stage.foreseen(order_id) == driver_id
     stage.brought(driver_id)
     (offer,) = stage.step()
     assert isinstance(offer, commands.OfferPlanned)
