@@ -3,8 +3,12 @@ function call(path, options = {}) {
   const headers = { ...(options.headers || {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
   return fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
 }
+function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
+}
 function leave(why = "") {
-  if (token) call("/v1/sessions/current", { method: "DELETE", keepalive: true }).catch(() => null);
+  const ending = { method: "DELETE", keepalive: true, headers: { "Idempotency-Key": newKey() } };
+  if (token) call("/v1/sessions/current", ending).catch(() => null);
   token = data = chosen = null;
   forget();
   clearTimeout(timer);

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import psycopg
 import pytest
 from litestar.testing import TestClient
@@ -145,6 +146,24 @@ def test_a_browser_draws_it_live(tab: Tab, tmp_path: Path) -> None:
     assert int(tab.run("document.getElementById('driver-suspended').textContent")) > 0
     assert int(tab.run("document.getElementById('driver-silent').textContent")) > 0
     assert tab.run("[document.body.dataset.time, $('now').disabled]") == ["live", True]
+
+
+def test_a_session_ends_when_it_is_logged_out_and_with_the_page(tab: Tab) -> None:
+    base = tab.run("location.origin")
+
+    def over(token: str) -> bool:
+        known = {"Authorization": f"Bearer {token}"}
+        return httpx.get(f"{base}/v1/sessions/current", headers=known).status_code == 401
+
+    first = tab.run("token")
+    assert not over(first)
+    tab.run("$('log-out').click()")
+    eventually(lambda: over(first), what="logged out")
+    tab.run("password.value = 'long enough'; document.forms[0].requestSubmit()")
+    second = tab.until("token")
+    assert second != first
+    tab.ask("Page.navigate", url=f"{base}/docs")
+    eventually(lambda: over(second), what="the page's session is over")
 
 
 def test_a_browser_replays_the_last_hour(tab: Tab, tmp_path: Path) -> None:
