@@ -93,8 +93,8 @@ def _map(choices: Markup) -> Markup:
     told = element("aside", id="told", hidden="hidden", aria_live="polite")
     canvas = element("canvas", id="map", tabindex="0", role="img", aria_label="Drivers and open orders on a map")
     note = element("p", id="note", role="status")
-    foot = element("div", time, legend, id="foot")
-    return element("main", canvas, bar, note, foot, told, id="watch", hidden="hidden")
+    foot = element("div", time, note, legend, id="foot")
+    return element("main", canvas, bar, foot, told, id="watch", hidden="hidden")
 
 
 def _speeds() -> Markup:

@@ -1,12 +1,15 @@
 // The session: its token is in this variable and nowhere else.
-function call(path, options = {}) {
+const PATIENCE_MS = 5000;
+function call(path, options = {}, patienceMs = PATIENCE_MS) {
   const headers = { ...(options.headers || {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
-  return fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
+  return fetch(path, { ...options, headers, cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(patienceMs) });
 }
+// Browsers' own words for a lost connection differ, and tell nothing.
+function why(error) { return error.name === "Error" ? error.message : "The server does not answer"; }
 function newKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
 }
-function leave(why = "") {
+function leave(because = "") {
   const ending = { method: "DELETE", keepalive: true, headers: { "Idempotency-Key": newKey() } };
   if (token) call("/v1/sessions/current", ending).catch(() => null);
   token = data = chosen = null;
@@ -14,11 +17,12 @@ function leave(why = "") {
   clearTimeout(timer);
   $("watch").hidden = true;
   document.body.dataset.time = "live";
+  present();
   status("", "");
-  buttons();
   $("log-in").hidden = false;
-  $("refused").textContent = why;
+  $("refused").textContent = because;
   tell();
+  redraw();
 }
 async function enter(event) {
   event.preventDefault();
@@ -52,7 +56,7 @@ async function poll() {
       if (!replay) { document.body.dataset.time = "live"; take(told); }
     } catch (error) {
       if (mine !== asked || !token) return;
-      if (!replay) status("stale", data ? "Not live: no answer" : String(error.message || error));
+      if (!replay) status("stale", data ? "Not live: no answer" : why(error));
     }
   }
   // In a replay only to know how late it is.
@@ -74,6 +78,8 @@ function show(told) {
   for (const key of document.querySelectorAll("#legend [data-key]")) set(key.dataset.key, String(counts[key.dataset.key] || 0));
   set("drivers", data.drivers.length + (data.unplaced ? `, ${data.unplaced} unplaced` : ""));
   set("orders", String(data.orders.length));
-  if (fitted !== data.region) { fitted = data.region; fit(); }
+  // Once for an empty region, and once when it fills.
+  const full = data.region, empty = `${full}, empty`, fits = data.drivers.length || data.orders.length ? full : empty;
+  if (fitted !== full && fitted !== fits) { fitted = fits; fit(); }
   if (!replay || !replay.playing || performance.now() - toldOn > 250) { toldOn = performance.now(); tell(); }
 }

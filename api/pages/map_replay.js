@@ -46,12 +46,13 @@ async function ask(from, told) {
   while (slices.size > MOST_SLICES) slices.delete(slices.keys().next().value);
   try {
     const since = new Date(from * 1000).toISOString();
-    const answer = await call(`/v1/ops/map/history?region=${encodeURIComponent(region)}&since=${encodeURIComponent(since)}`);
+    const path = `/v1/ops/map/history?region=${encodeURIComponent(region)}&since=${encodeURIComponent(since)}`;
+    const answer = await call(path, {}, 2 * PATIENCE_MS);
     if (answer.status === 401) { leave("The session is over: log in again."); return; }
     if (!answer.ok) throw new Error(`The server answered ${answer.status}`);
     mine.told = decoded(await answer.json());
   } catch (error) {
-    mine.failed = String(error.message || error);
+    mine.failed = why(error);
     setTimeout(() => { if (replay) redraw(); }, AGAIN_MS + 50);
   }
   mine.asking = false;
@@ -109,7 +110,7 @@ function mention(was) {
   document.body.dataset.fetching = String(!was);
   status(held && held.failed && !was ? "stale" : "past", `At ${at}`);
   $("moment").setAttribute("aria-valuetext", at);
-  if (held && held.failed && !was) note(`History does not answer: ${held.failed}.`);
+  if (held && held.failed && !was) note(`The past cannot be shown. ${held.failed}.`);
   else if (loading) note("Fetching what was…");
   else if (!was.drivers.length && !was.orders.length && !was.unplaced) note("Nobody was on shift and no order was open then.");
   else if (!was.drivers.length && was.unplaced) note("No positions were kept of then: drivers are counted, not drawn.");
@@ -133,15 +134,18 @@ function play() {
   if (replay) { replay.playing = !replay.playing; replay.frame = performance.now(); buttons(); redraw(); } else seek(now() - HOUR, true);
 }
 function live() {
+  present();
+  if (token) status("past", "Going live…");
+  poll();
+}
+function present() {
   replay = null;
   $("moment").value = "0";
   $("moment").setAttribute("aria-valuetext", "Live");
   $("how").textContent = "";
   document.body.dataset.fetching = "false";
   note("");
-  if (token) status("past", "Going live…");
   buttons();
-  poll();
 }
 function buttons() {
   const playing = Boolean(replay && replay.playing);

@@ -11,7 +11,7 @@ function clock(seconds) {
 function tell() {
   const box = $("told"), one = found();
   box.hidden = !chosen;
-  if (!chosen) return;
+  if (!chosen) { box.replaceChildren(); return; }
   const list = make("dl");
   const say = (term, text, kind) => list.append(make("dt", term), make("dd", text, kind));
   if (!one) {

@@ -87,6 +87,14 @@ def test_a_regions_name_is_text() -> None:
 
 
 LIVE = "$('live').textContent.startsWith('Live ')"
+FILLING = """(() => {
+  const full = data;
+  fitted = "";
+  show({ ...full, drivers: [], orders: [] });
+  const empty = view.scale;
+  show(full);
+  return [empty, view.scale];
+})()"""
 FRAMES = "new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
 
 
@@ -146,6 +154,8 @@ def test_a_browser_draws_it_live(tab: Tab, tmp_path: Path) -> None:
     assert int(tab.run("document.getElementById('driver-suspended').textContent")) > 0
     assert int(tab.run("document.getElementById('driver-silent').textContent")) > 0
     assert tab.run("[document.body.dataset.time, $('now').disabled]") == ["live", True]
+    empty, full = tab.run(FILLING)
+    assert empty != full, "it is fitted again when an empty region fills"
 
 
 def test_a_session_ends_when_it_is_logged_out_and_with_the_page(tab: Tab) -> None:
@@ -164,6 +174,22 @@ def test_a_session_ends_when_it_is_logged_out_and_with_the_page(tab: Tab) -> Non
     assert second != first
     tab.ask("Page.navigate", url=f"{base}/docs")
     eventually(lambda: over(second), what="the page's session is over")
+
+
+def test_a_server_that_does_not_answer_is_told_and_leaves_no_traces(tab: Tab, tmp_path: Path) -> None:
+    tab.ask("Fetch.enable", patterns=[{"urlPattern": "*/v1/ops/map*"}])
+    tab.until("$('live').textContent === 'Not live: no answer'")
+    tab.run("choose('driver', data.drivers[0][0])")
+    tab.run("$('moment').value = -600; $('moment').dispatchEvent(new Event('input'))")
+    tab.until("$('note').textContent === 'The past cannot be shown. The server does not answer.'")
+    shots(tab, tmp_path, "no-answer")
+    tab.run("$('log-out').click()")
+    tab.run("password.value = 'long enough'; document.forms[0].requestSubmit()")
+    tab.until("token")
+    left = tab.run("[$('note').textContent, $('told').textContent, $('moment').value, document.body.dataset.fetching]")
+    assert left == ["", "", "0", "false"]
+    tab.ask("Fetch.disable")
+    tab.until(LIVE)
 
 
 def test_a_browser_replays_the_last_hour(tab: Tab, tmp_path: Path) -> None:
