@@ -16,7 +16,7 @@ from application.supervise import NotReady
 from application.valkey_mode import OnACluster
 
 SUBCOMMANDS = {
-    "up": "Run everything on this machine: engines, API, projector, follower, workers.",
+    "up": "Run everything on this machine: engines, API, projector, follower, workers, planner.",
     "down": "End what an `up` that was killed left running.",
     "demo": "A simulated city lives through a dinner rush, over the public API.",
     "replay": "A recorded day of real orders, over the public API.",

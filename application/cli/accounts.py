@@ -7,9 +7,7 @@ from typing import cast, get_args
 import click
 
 from application.accounts import EmailTaken
-from application.engines.embedded import resolved
-from application.revision import check
-from application.settings import read_settings
+from application.cli.migrated import migrated
 from application.staff import StaffRole, appoint
 
 PASSWORD_VARIABLE = "TIFFIN_PASSWORD"  # noqa: S105 - a variable's name
@@ -34,8 +32,7 @@ def create(role: str, email: str, name: str | None) -> None:
     if email.count("@") != 1 or email.startswith("@") or email.endswith("@") or any(c.isspace() for c in email):
         raise click.BadParameter("give an address like ada@example.com", param_hint="--email")
     password = _password()
-    with resolved(read_settings()) as settings:
-        check(settings.database.url)
+    with migrated() as settings:
         try:
             account_id = appoint(
                 settings.database.url, role=cast("StaffRole", role), email=email, name=name or role, password=password

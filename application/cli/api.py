@@ -11,17 +11,15 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from application import valkey_mode
+from application.cli.migrated import migrated
 from application.ending import DRAIN, GOODBYE_SECONDS
-from application.engines.embedded import resolved
-from application.revision import check
-from application.settings import Settings, read_settings
+from application.settings import Settings
 
 
 @click.command(name="api")
 def command() -> None:
     """Serve HTTP until SIGTERM, then let running requests end."""
-    with resolved(read_settings()) as settings:
-        check(settings.database.url)
+    with migrated() as settings:
         valkey_mode.check(settings.valkey.url)
         server(settings).serve()
 

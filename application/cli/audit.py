@@ -14,8 +14,8 @@ from eventsourcing.persistence import MapperDeserialisationError
 from application import time_travel
 from application.bundle import Bundle, NotReplayable
 from application.catalogue import catalogue
+from application.cli.migrated import migrated
 from application.clocks import MachineClock
-from application.engines.embedded import resolved
 from application.event_store import PostgresEventStore
 from application.privacy.keys import log_reader, open_keys
 from application.seals import export as exports
@@ -50,7 +50,7 @@ def command() -> None:
     """Verify the log against its seals, prove single events, replay, export."""
 
 
-@command.command(name="verify")
+@command.command(name="verify", short_help="Check hash chain, Merkle roots and signatures.")
 @click.option("--from", "first", type=click.IntRange(1), default=1, show_default=True, help="First log position.")
 @click.option("--to", "last", type=click.IntRange(1), help="Last log position (default: the log's end).")
 @click.option(
@@ -85,7 +85,7 @@ def verify(first: int, last: int | None, keys: tuple[str, ...], *, as_json: bool
         raise SystemExit(1)
 
 
-@command.command(name="prove")
+@command.command(name="prove", short_help="Print the proof of one event.")
 @click.argument("event_id", type=click.UUID)
 def prove(event_id: UUID) -> None:
     """Print the proof that the event EVENT_ID is in the sealed log, as JSON."""
@@ -97,7 +97,7 @@ def prove(event_id: UUID) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(proof)).decode())
 
 
-@command.command(name="verify-proof")
+@command.command(name="verify-proof", short_help="Check such a proof, without a database.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--key", "keys", multiple=True, required=True, callback=_keys, help="A public key you trust, in hexadecimal."
@@ -113,7 +113,7 @@ def verify_proof(file: Path, keys: tuple[str, ...]) -> None:
     click.echo(f"Event {proof.position} ({proof.topic}) was in the log when it was sealed at {proof.seal.sealed_at}.")
 
 
-@command.command(name="export")
+@command.command(name="export", short_help="Write the log with its seals into a folder.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--from", "first", type=click.IntRange(1), default=1, show_default=True, help="First log position.")
 @click.option("--to", "last", type=click.IntRange(1), help="Last log position (default: the last sealed one).")
@@ -139,7 +139,7 @@ def export(folder: Path, first: int, last: int | None) -> None:
     click.echo(f"Events {manifest.first} to {manifest.last} are in {folder}.")
 
 
-@command.command(name="replay")
+@command.command(name="replay", short_help="Read the log through the code of today.")
 @click.option("--stream", "stream_id", type=click.UUID, help="Step through one stream: each event and what it changed.")
 @click.option("--all", "everything", is_flag=True, help="Fold the whole log anew and compare with the read models.")
 @click.option(
@@ -154,7 +154,7 @@ def replay(stream_id: UUID | None, bundle: Path | None, *, everything: bool) -> 
     if bundle is not None:
         _replay_bundle(Bundle(bundle), stream_id)
         return
-    with resolved(read_settings()) as settings:
+    with migrated() as settings:
         try:
             if stream_id is not None:
                 _step_through(settings, stream_id)
@@ -224,7 +224,7 @@ def _compare(settings: Settings, reader: LogReader) -> bool:
     return same
 
 
-@command.command(name="keys")
+@command.command(name="keys", short_help="Print the public keys of the seals.")
 def list_keys() -> None:
     """Print the public keys of the seals, to be handed to who verifies."""
     click.echo("\n".join(Book(read_settings().seals).keys()))
@@ -234,7 +234,7 @@ def list_keys() -> None:
 def opened() -> Iterator[tuple[Connection, Book]]:
     """The log, read-only, and its seals."""
     with (
-        resolved(read_settings()) as settings,
+        migrated() as settings,
         psycopg.connect(
             settings.database.url,
             autocommit=True,

@@ -8,8 +8,7 @@ from rich.table import Column, Table
 
 from application import causes
 from application.catalogue import catalogue, markdown
-from application.engines.embedded import resolved
-from application.settings import read_settings
+from application.cli.migrated import migrated
 
 
 @click.group(name="events", invoke_without_command=True)
@@ -44,7 +43,7 @@ def show_catalogue(*, as_markdown: bool) -> None:
 
 def _show_tree(correlation_id: str) -> None:
     with (
-        resolved(read_settings()) as settings,
+        migrated() as settings,
         psycopg.connect(
             settings.database.url, autocommit=True, connect_timeout=settings.database.connect_timeout_seconds
         ) as connection,

@@ -7,6 +7,7 @@ import click
 
 from application import forgetting
 from application.bootstrap import open_tiffin
+from application.cli.migrated import migrated
 from application.engines.embedded import resolved
 from application.privacy.key_file import UnusableKeyFile
 from application.privacy.keys import HELD_SECONDS, open_keys
@@ -56,10 +57,10 @@ def forget(customer: UUID, *, yes: bool) -> None:
         click.echo("Read models show the data until a projector runs (`tiffin projections` shows where they are).")
 
 
-@command.command(name="rotate")
+@command.command(name="rotate", short_help="Change the key-encryption key.")
 def rotate() -> None:
     """Make a new key-encryption key and wrap everybody's key with it. Run it again if it was interrupted."""
-    with resolved(read_settings()) as settings, open_keys(settings) as keys:
+    with migrated() as settings, open_keys(settings) as keys:
         try:
             done = keys.rotate()
         except UnusableKeyFile as error:

@@ -9,10 +9,9 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from application.bootstrap import connect_valkey
-from application.engines.embedded import resolved
+from application.cli.migrated import migrated
 from application.privacy.keys import log_reader, open_keys
-from application.revision import check
-from application.settings import Settings, read_settings
+from application.settings import Settings
 from projections import dead_letters, generations, positions, registry, second_chance
 from projections.connections import open_engine
 from projections.log import Unreadable
@@ -24,8 +23,7 @@ def command(ctx: click.Context) -> None:
     """Show every read model's position and lag, and why it stopped if it did."""
     if ctx.invoked_subcommand is not None:
         return
-    with resolved(read_settings()) as settings:
-        check(settings.database.url)
+    with migrated() as settings:
         with open_engine(settings.database.url).connect() as connection:
             rows, skipped = positions.progress(connection), dead_letters.counts(connection)
         table = Table("projection", "generation", "state", "position", "lag", "dead letters", "error")
@@ -37,12 +35,11 @@ def command(ctx: click.Context) -> None:
         Console().print(table)
 
 
-@command.command(name="rebuild")
+@command.command(name="rebuild", short_help="Build one anew, beside the one that is read.")
 @click.argument("name")
 def rebuild(name: str) -> None:
     """Build NAME anew from the whole log, beside the one that is read meanwhile, and put it in its place."""
-    with resolved(read_settings()) as settings:
-        check(settings.database.url)
+    with migrated() as settings:
         for projection in registry.PROJECTIONS:
             if projection.name == name:
                 began = time.monotonic()
@@ -57,7 +54,7 @@ def rebuild(name: str) -> None:
         _forget(settings, name)
 
 
-@command.command(name="retry")
+@command.command(name="retry", short_help="Let one that stopped go on; fold what was skipped.")
 @click.argument("name")
 @click.argument("position", type=click.IntRange(1), required=False)
 @click.option("--all", "everything", is_flag=True, help="Every dead letter of NAME, oldest first.")
@@ -69,14 +66,12 @@ def retry(name: str, position: int | None, *, everything: bool) -> None:
     """
     if position is not None and everything:
         raise click.UsageError("Say either POSITION or --all.")
-    with resolved(read_settings()) as settings:
-        check(settings.database.url)
-        with open_engine(settings.database.url).connect() as connection:
-            if position is not None or everything:
-                _retry_skipped(settings, connection, name, position)
-                return
-            with connection.begin():
-                resumed = positions.resume(connection, name)
+    with migrated() as settings, open_engine(settings.database.url).connect() as connection:
+        if position is not None or everything:
+            _retry_skipped(settings, connection, name, position)
+            return
+        with connection.begin():
+            resumed = positions.resume(connection, name)
     if not resumed:
         raise click.ClickException(f"{name} has not stopped; `tiffin projections` shows what has.")
     click.echo(f"{name} tries again.")
@@ -109,7 +104,7 @@ def _retry_skipped(settings: Settings, connection: Connection, name: str, positi
         click.echo(f"{name} has no dead letters.")
 
 
-@command.command(name="pause")
+@command.command(name="pause", short_help="Let one stand still.")
 @click.argument("name")
 def pause(name: str) -> None:
     """Let NAME stand still, so that its rows change no more; queries go on reading them."""
@@ -117,7 +112,7 @@ def pause(name: str) -> None:
     click.echo(f"{name} is paused; `tiffin projections resume {name}` lets it go on.")
 
 
-@command.command(name="resume")
+@command.command(name="resume", short_help="Let one that was paused go on.")
 @click.argument("name")
 def resume(name: str) -> None:
     """Let NAME, which was paused, go on; a running projector does so within a second."""
@@ -125,14 +120,12 @@ def resume(name: str) -> None:
     click.echo(f"{name} goes on.")
 
 
-@command.command(name="dead")
+@command.command(name="dead", short_help="List the events that were skipped.")
 @click.argument("name", required=False)
 def dead(name: str | None) -> None:
     """List the events that projections skipped; `retry` folds one after all, `rebuild` all of a projection's."""
-    with resolved(read_settings()) as settings:
-        check(settings.database.url)
-        with open_engine(settings.database.url).connect() as connection:
-            letters = dead_letters.listed(connection, name)
+    with migrated() as settings, open_engine(settings.database.url).connect() as connection:
+        letters = dead_letters.listed(connection, name)
     table = Table("projection", "position", "event", "stream", "skipped", "error")
     for one in letters:
         skipped = f"{one.skipped_at:%Y-%m-%d %H:%M:%S}"
@@ -141,10 +134,8 @@ def dead(name: str | None) -> None:
 
 
 def _change(name: str, change: Callable[[Connection, str], bool], refusal: str) -> None:
-    with resolved(read_settings()) as settings:
-        check(settings.database.url)
-        with open_engine(settings.database.url).connect() as connection, connection.begin():
-            done = change(connection, name)
+    with migrated() as settings, open_engine(settings.database.url).connect() as connection, connection.begin():
+        done = change(connection, name)
     if not done:
         raise click.ClickException(refusal.format(name=name))
 

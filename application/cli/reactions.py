@@ -29,7 +29,7 @@ def command(ctx: click.Context, *, dead: bool) -> None:
         Console().print(table)
 
 
-@command.command(name="retry")
+@command.command(name="retry", short_help="Give a dead reaction all its attempts again.")
 @click.argument("position", type=int)
 @click.argument("actor")
 def retry(position: int, actor: str) -> None:

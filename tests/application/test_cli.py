@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -50,11 +51,28 @@ def test_migrating_twice_does_it_once(data: Path, engines_running: str) -> None:
     assert revision.found(engines_running) == revision.needed()
 
 
-@pytest.mark.usefixtures("engines_running")
-def test_a_process_refuses_a_database_that_was_not_migrated(data: Path) -> None:
-    refused = run(data, "projector")
-    assert isinstance(refused.exception, revision.WrongRevision)
-    assert "tiffin migrate" in str(refused.exception)
+def test_all_that_reads_the_database_refuses_one_that_was_not_migrated(
+    data: Path, engines_running: str, tmp_path: Path
+) -> None:
+    assert revision.found(engines_running) is None
+    nobody = str(UUID(int=1))
+    for arguments in (
+        ("projector",),
+        ("projections",),
+        ("reactions",),
+        ("dispatch", "explain", nobody),
+        ("events", "--correlation", "some-request"),
+        ("audit", "verify"),
+        ("audit", "prove", nobody),
+        ("audit", "export", str(tmp_path / "bundle")),
+        ("audit", "replay", "--all"),
+        ("audit", "replay", "--stream", nobody),
+        ("privacy", "forget", "--yes", nobody),
+        ("privacy", "rotate"),
+    ):
+        refused = run(data, *arguments)
+        assert isinstance(refused.exception, revision.WrongRevision), arguments
+        assert "tiffin migrate" in str(refused.exception)
 
 
 def test_staff_is_appointed_with_a_password_from_outside_the_arguments(data: Path, engines_running: str) -> None:
