@@ -32,6 +32,10 @@ BEHAVIOURS = (
 )
 
 
+TOO_SLOW = 0.05
+"""A share of the offers, answered when their time was over: people of this city do not dawdle, so the machine did."""
+
+
 def console() -> Console:
     """Standard output, wide enough for the tables where it is no terminal."""
     output = Console(highlight=False)
@@ -68,6 +72,12 @@ def print_report(console: Console, outcome: Outcome) -> None:
     _row(durations, "food ready → picked up (min)", outcome.times.ready_to_pickup, 60)
     _row(durations, "click to door (min)", outcome.times.click_to_door, 60)
     console.print(durations)
+    if (late := outcome.counts.get("answers too late", 0)) > TOO_SLOW * outcome.topics["order.driver_offered"]:
+        console.print(
+            f"This machine could not keep up: {late} answers to offers came when their time was over, and everything "
+            "took longer for it. Simulate more slowly: a lower --speed, as in `make demo DEMO='--speed 20'`.",
+            style="yellow",
+        )
     for trouble in outcome.troubles:
         console.print(f"unexpected: {trouble}", style="yellow", soft_wrap=True, markup=False)
 

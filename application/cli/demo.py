@@ -120,10 +120,12 @@ def live(kind: str, scenario: Any, *, region: Region, origin: datetime, speed: f
     return lived.outcome
 
 
-def finish(outcome: Any, *, as_json: bool, more: Mapping[str, object] | None = None) -> None:  # noqa: ANN401 - a simulation.outcome.Outcome
-    """End with a line of JSON, if asked for, and with exit code 1 when an order was lost."""
+def finish(outcome: Any, *, as_json: bool, more: Mapping[str, comparison.Summary] | None = None) -> None:  # noqa: ANN401 - a simulation.outcome.Outcome
+    """End with a line of JSON, if asked for, and with exit code 1 when an order was lost, in any of the evenings."""
+    told = outcome.summary() | (more or {})
     if as_json:
-        click.echo(json.dumps(outcome.summary() | (more or {})))
-    if outcome.lost:
-        click.echo(f"{outcome.lost} orders were lost.", err=True)
+        click.echo(json.dumps(told))
+    lost = outcome.lost + sum(int(other["lost"] or 0) for other in (more or {}).values())
+    if lost:
+        click.echo(f"Lost orders, which had come to no end when the evening was over: {lost}.", err=True)
         sys.exit(1)

@@ -9,6 +9,7 @@ import pytest
 from application.cli.comparison import OneByOne, Summary, told
 
 FIGURES: Summary = {
+    "lost": 0,
     "delivered": 100,
     "click_to_door_mean_min": 30.0,
     "click_to_door_p90_min": 45.5,
@@ -39,11 +40,17 @@ def test_one_that_says_much_does_not_wait_for_a_reader() -> None:
         ("print('no port is free'); raise SystemExit(1)", "failed: no port is free"),
         ("print('good night')", "ended without its figures: good night"),
         ("pass", "ended without its figures"),
+        ("print('{\"lost\": 0}'); print('no room'); raise SystemExit(1)", "failed: .*no room"),
     ],
 )
 def test_one_that_fails_is_told_with_its_last_words(program: str, said: str) -> None:
     with evening(program) as other, pytest.raises(click.ClickException, match=said):
         other.summary(most_seconds=60.0)
+
+
+def test_one_that_lost_orders_has_figures_all_the_same() -> None:
+    with evening("print('{\"lost\": 2}'); print('Lost orders: 2'); raise SystemExit(1)") as other:
+        assert other.summary(most_seconds=60.0) == {"lost": 2}
 
 
 def test_one_that_does_not_end_is_told() -> None:
