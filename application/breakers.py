@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import msgspec
 from fluxgate import CallNotPermittedError, CircuitBreaker
 from fluxgate.permits import All
 from fluxgate.retries import Cooldown
@@ -33,35 +34,42 @@ class TooSlow(Exception):  # noqa: N818 - names the outcome
     """The call succeeded, after its time."""
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """When a service counts as ill: `failure_rate` of its last calls failed or took longer than `timeout_seconds`.
+
+    At least `min_calls` were made; `reset_seconds` later a probe may tell that it is well again. All in machine time.
+    """
+
+    timeout_seconds: float
+    failure_rate: float
+    reset_seconds: float
+    min_calls: int
+
+
+def opened_by[B](kind: Callable[..., B], limits: Limits, counts: Callable[[Exception], bool]) -> B:
+    """A breaker of fluxgate's that opens beyond the limits."""
+    return kind(
+        window=CountWindow(WINDOW_CALLS),
+        tracker=Custom(lambda error: isinstance(error, TooSlow) or counts(error)),
+        tripper=(Closed() & MinRequests(limits.min_calls) & FailureRate(limits.failure_rate))
+        | (HalfOpened() & FailureRate(limits.failure_rate)),
+        retry=Cooldown(limits.reset_seconds),
+        permit=All(),
+    )
+
+
 class Breaker:
-    """Opens when `failure_rate` of the last calls failed or took longer than `timeout_seconds` (machine time).
+    """Opens when what it calls is ill.
 
     The time-out cannot stop a thread: what is called must keep to it by itself; what does not counts as failed.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        timeout_seconds: float,
-        failure_rate: float,
-        reset_seconds: float,
-        min_calls: int,
-        counts: Callable[[Exception], bool],
-    ) -> None:
+    def __init__(self, name: str, limits: Limits, *, counts: Callable[[Exception], bool]) -> None:
         """`counts` tells failures of the service from answers that merely say no."""
         self.name = name
-        self.timeout_seconds = timeout_seconds
-        self.reset_seconds = reset_seconds
+        self.limits = limits
         self._lock = threading.Lock()
-        self._breaker = CircuitBreaker(
-            window=CountWindow(WINDOW_CALLS),
-            tracker=Custom(lambda error: isinstance(error, TooSlow) or counts(error)),
-            tripper=(Closed() & MinRequests(min_calls) & FailureRate(failure_rate))
-            | (HalfOpened() & FailureRate(failure_rate)),
-            retry=Cooldown(reset_seconds),
-            permit=All(),
-        )
+        self._breaker = opened_by(CircuitBreaker, limits, counts)
 
     @property
     def closed(self) -> bool:
@@ -78,7 +86,7 @@ class Breaker:
         except Exception as error:
             self._tell(error)
             raise
-        self._tell(TooSlow() if time.monotonic() - started > self.timeout_seconds else None)
+        self._tell(TooSlow() if time.monotonic() - started > self.limits.timeout_seconds else None)
         return result
 
     def _tell(self, error: Exception | None) -> None:
@@ -98,7 +106,7 @@ class Breaker:
         def timed() -> None:
             started = time.monotonic()
             results.append(function())
-            if time.monotonic() - started > self.timeout_seconds:
+            if time.monotonic() - started > self.limits.timeout_seconds:
                 raise TooSlow
 
         if not self._lock.acquire(blocking=False):
@@ -106,7 +114,7 @@ class Breaker:
         try:
             self._breaker.call(timed)
         except CallNotPermittedError:
-            raise BreakerOpen(self.name, max(1, round(self.reset_seconds))) from None
+            raise BreakerOpen(self.name, max(1, round(self.limits.reset_seconds))) from None
         except TooSlow:
             pass
         finally:

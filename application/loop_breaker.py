@@ -4,41 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from fluxgate import AsyncCircuitBreaker, CallNotPermittedError
-from fluxgate.permits import All
-from fluxgate.retries import Cooldown
-from fluxgate.trackers import Custom
-from fluxgate.trippers import Closed, FailureRate, HalfOpened, MinRequests
-from fluxgate.windows import CountWindow
 
-from application.breakers import WINDOW_CALLS, BreakerOpen, TooSlow
+from application.breakers import BreakerOpen, Limits, TooSlow, opened_by
 
 
 class LoopBreaker:
-    """Opens when `failure_rate` of the last calls failed or took longer than `timeout_seconds` (machine time)."""
+    """Opens when what it calls is ill."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        timeout_seconds: float,
-        failure_rate: float,
-        reset_seconds: float,
-        min_calls: int,
-        counts: Callable[[Exception], bool],
-    ) -> None:
+    def __init__(self, name: str, limits: Limits, *, counts: Callable[[Exception], bool]) -> None:
         """`counts` tells failures of the service from answers that merely say no."""
         self.name = name
-        self._timeout_seconds = timeout_seconds
-        self._reset_seconds = reset_seconds
+        self._limits = limits
         self._probing = False
-        self._breaker = AsyncCircuitBreaker(
-            window=CountWindow(WINDOW_CALLS),
-            tracker=Custom(lambda error: isinstance(error, TooSlow) or counts(error)),
-            tripper=(Closed() & MinRequests(min_calls) & FailureRate(failure_rate))
-            | (HalfOpened() & FailureRate(failure_rate)),
-            retry=Cooldown(reset_seconds),
-            permit=All(),
-        )
+        self._breaker = opened_by(AsyncCircuitBreaker, limits, counts)
 
     @property
     def closed(self) -> bool:
@@ -61,12 +39,12 @@ class LoopBreaker:
     async def _call[R](self, function: Callable[[], Awaitable[R]]) -> R:
         async def timed() -> R:
             try:
-                async with asyncio.timeout(self._timeout_seconds):
+                async with asyncio.timeout(self._limits.timeout_seconds):
                     return await function()
             except TimeoutError:
-                raise TooSlow(f"{self.name} did not answer within {self._timeout_seconds:g} s") from None
+                raise TooSlow(f"{self.name} did not answer within {self._limits.timeout_seconds:g} s") from None
 
         try:
             return await self._breaker.call(timed)
         except CallNotPermittedError:
-            raise BreakerOpen(self.name, max(1, round(self._reset_seconds))) from None
+            raise BreakerOpen(self.name, max(1, round(self._limits.reset_seconds))) from None

@@ -9,7 +9,7 @@ import msgspec
 
 from application import commands, intentions, logs
 from application.bootstrap import Tiffin
-from application.breakers import Breaker, BreakerOpen
+from application.breakers import Breaker, BreakerOpen, Limits
 from application.context import Context
 from application.execute import execute
 from application.gateways.payments.port import PaymentUnavailable
@@ -69,10 +69,7 @@ def matching_breaker() -> Breaker:
     """10 s, 50 %, 30 s, at least 3 calls. A refusal or a lost lease is no failure of matching."""
     return Breaker(
         "matching",
-        timeout_seconds=10.0,
-        failure_rate=0.5,
-        reset_seconds=30.0,
-        min_calls=3,
+        Limits(timeout_seconds=10.0, failure_rate=0.5, reset_seconds=30.0, min_calls=3),
         counts=lambda error: not isinstance(error, Refusal | Fenced | PlanOvertaken),
     )
 

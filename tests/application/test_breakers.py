@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from application.breakers import Breaker, BreakerOpen
+from application.breakers import Breaker, BreakerOpen, Limits
 from tests.waiting import eventually
 
 
@@ -26,10 +26,7 @@ def breaker() -> Breaker:
 def make(*, timeout_seconds: float = 5.0, reset_seconds: float = 0.2) -> Breaker:
     return Breaker(
         "the gateway",
-        timeout_seconds=timeout_seconds,
-        failure_rate=0.5,
-        reset_seconds=reset_seconds,
-        min_calls=3,
+        Limits(timeout_seconds=timeout_seconds, failure_rate=0.5, reset_seconds=reset_seconds, min_calls=3),
         counts=lambda error: isinstance(error, Away),
     )
 

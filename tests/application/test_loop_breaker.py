@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from application.breakers import BreakerOpen, TooSlow
+from application.breakers import BreakerOpen, Limits, TooSlow
 from application.loop_breaker import LoopBreaker
 
 pytestmark = pytest.mark.anyio
@@ -26,10 +26,7 @@ class Declined(Exception):  # noqa: N818 - names the outcome
 def make(*, timeout_seconds: float = 5.0, reset_seconds: float = 600.0) -> LoopBreaker:
     return LoopBreaker(
         "the gateway",
-        timeout_seconds=timeout_seconds,
-        failure_rate=0.5,
-        reset_seconds=reset_seconds,
-        min_calls=3,
+        Limits(timeout_seconds=timeout_seconds, failure_rate=0.5, reset_seconds=reset_seconds, min_calls=3),
         counts=lambda error: isinstance(error, Away),
     )
 

@@ -3,46 +3,22 @@
 from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
-import msgspec
-
-from application.breakers import Breaker, BreakerOpen, TooSlow
+from application.breakers import Breaker, BreakerOpen, Limits, TooSlow
 from application.gateways.payments.port import Hold, Payments, PaymentUnavailable
 from application.loop_breaker import LoopBreaker
 
 NAME = "the payment gateway"
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """When the gateway counts as ill, in machine time."""
-
-    timeout_seconds: float = 5.0
-    failure_rate: float = 0.3
-    reset_seconds: float = 60.0
-    min_calls: int = 5
+LIMITS = Limits(timeout_seconds=5.0, failure_rate=0.3, reset_seconds=60.0, min_calls=5)
 
 
 class GuardedPayments:
     """The port `Payments` around another one; while its breaker is open every call raises PaymentUnavailable."""
 
-    def __init__(self, payments: Payments, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+    def __init__(self, payments: Payments, limits: Limits = LIMITS) -> None:
         """Each process finds out for itself, its threads and its event loop too: only the API's loop authorises."""
         self._payments = payments
-        self._breaker = Breaker(
-            NAME,
-            timeout_seconds=limits.timeout_seconds,
-            failure_rate=limits.failure_rate,
-            reset_seconds=limits.reset_seconds,
-            min_calls=limits.min_calls,
-            counts=_is_failure,
-        )
-        self._loop_breaker = LoopBreaker(
-            NAME,
-            timeout_seconds=limits.timeout_seconds,
-            failure_rate=limits.failure_rate,
-            reset_seconds=limits.reset_seconds,
-            min_calls=limits.min_calls,
-            counts=_is_failure,
-        )
+        self._breaker = Breaker(NAME, limits, counts=_is_failure)
+        self._loop_breaker = LoopBreaker(NAME, limits, counts=_is_failure)
 
     async def authorize(self, *, key: str, order_id: UUID, amount_minor: int, currency: str, method: str) -> Hold:
         """Hold an amount, as the port says; a call that takes too long is given up."""

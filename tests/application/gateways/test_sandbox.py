@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
-from application.gateways.payments.guarded import GuardedPayments, Limits
+from application.gateways.payments.guarded import LIMITS, GuardedPayments
 from application.gateways.payments.port import Hold, PaymentDeclined, Payments, PaymentUnavailable
 from application.gateways.payments.sandbox import SandboxPayments
 from application.ids import new_id
@@ -134,7 +135,7 @@ def test_a_gateway_that_is_away_is_not_asked_for_long() -> None:
         store_pool=PoolSettings(max_size=1, checkout_timeout_seconds=0.05),
         connect_timeout_seconds=1,
     )
-    limits = Limits(min_calls=3)
+    limits = replace(LIMITS, min_calls=3)
     with SideStatements(nowhere) as side:
         guarded = GuardedPayments(SandboxPayments(side), limits)
         for _ in range(3):
@@ -151,6 +152,6 @@ def test_a_gateway_that_is_away_is_not_asked_for_long() -> None:
 
 
 def test_a_gateway_that_does_not_answer_is_given_up(side: SideStatements) -> None:
-    guarded = GuardedPayments(SandboxPayments(side, timeout_seconds=600.0), Limits(timeout_seconds=0.01))
+    guarded = GuardedPayments(SandboxPayments(side, timeout_seconds=600.0), replace(LIMITS, timeout_seconds=0.01))
     with pytest.raises(PaymentUnavailable, match=r"did not answer within 0\.01 s"):
         asyncio.run(held(guarded, method="card_timeout"))
