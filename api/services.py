@@ -106,14 +106,7 @@ async def open_services(settings: Settings, executor: ThreadPoolExecutor, wiring
             tiffin.link,
         ):
             passwords = Passwords()
-            sessions = Sessions(
-                tiffin.engine,
-                tiffin.valkey,
-                partial(tiffin.link.call, "GET"),
-                tiffin.clock,
-                lifetime_seconds=settings.api.session_seconds,
-                channel_prefix=settings.world.prefix,
-            )
+            sessions = Sessions.of(tiffin)
             accounts = Accounts(
                 tiffin.engine,
                 tiffin.valkey,

@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import hiredis
@@ -17,6 +18,7 @@ import msgspec
 import redis
 from sqlalchemy import Engine, text
 
+from application.bootstrap import Tiffin
 from application.clocks import Clock
 from domain.event import Role
 
@@ -86,6 +88,18 @@ class Sessions:
         self._clock = clock
         self._lifetime_seconds = lifetime_seconds
         self._channel_prefix = channel_prefix
+
+    @classmethod
+    def of(cls, tiffin: Tiffin) -> "Sessions":
+        """Those of a process's world."""
+        return cls(
+            tiffin.engine,
+            tiffin.valkey,
+            partial(tiffin.link.call, "GET"),
+            tiffin.clock,
+            lifetime_seconds=tiffin.settings.api.session_seconds,
+            channel_prefix=tiffin.settings.world.prefix,
+        )
 
     async def find(self, token: str) -> Identity | None:
         """Whose token this is; None when it is unknown, expired or revoked."""

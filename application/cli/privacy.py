@@ -1,6 +1,5 @@
 """`tiffin privacy`: forget a person; change the key that the people's keys are wrapped with."""
 
-from functools import partial
 from uuid import UUID
 
 import click
@@ -33,14 +32,7 @@ def forget(customer: UUID, *, yes: bool) -> None:
     if not yes:
         click.confirm(f"Erase everything personal about {customer}? Nothing brings it back.", abort=True)
     with resolved(read_settings()) as settings, open_tiffin(settings) as tiffin:
-        sessions = Sessions(
-            tiffin.engine,
-            tiffin.valkey,
-            partial(tiffin.link.call, "GET"),
-            tiffin.clock,
-            lifetime_seconds=settings.api.session_seconds,
-            channel_prefix=settings.world.prefix,
-        )
+        sessions = Sessions.of(tiffin)
         try:
             done = forgetting.forget(tiffin, sessions, customer)
         except Refusal as error:
