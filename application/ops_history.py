@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from application import tracks
 from application.bootstrap import Tiffin
 from application.clocks import Clock
-from application.ops_map import DECIMALS, MOST_DRIVERS, MOST_ORDERS, dropoff_shown
+from application.ops_map import MOST_DRIVERS, MOST_ORDERS, way
 from domain.errors import InvalidInput
 from domain.order import events
 from domain.region import Dispatch, Region
@@ -231,14 +231,10 @@ def _orders(orders: Iterable[OrderOnMap], moves: Iterable[Move], since: datetime
     for order in orders:
         if not (found := by_order.get(order.order_id)):
             continue
-        dropoff = dropoff_shown(order)
         yield OrderThen(
             order_id=order.order_id,
             restaurant_name=order.restaurant_name,
-            restaurant_lat=round(order.restaurant_position.lat, DECIMALS),
-            restaurant_lon=round(order.restaurant_position.lon, DECIMALS),
-            dropoff_lat=round(dropoff.lat, DECIMALS),
-            dropoff_lon=round(dropoff.lon, DECIMALS),
+            **way(order),
             promised_at=int(order.promised_at.timestamp()),
             steps=_steps(order, found, since),
         )

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, cast
+from typing import Annotated, TypedDict, cast
 from uuid import UUID
 
 import msgspec
@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from application.bootstrap import Tiffin
 from application.positions import silent_before
 from domain.encryption import ERASED_POSITION
-from domain.geo import Position
 from domain.order.state import Status
 from domain.region import Region
 from projections import order_lists
@@ -105,9 +104,26 @@ def region_map(tiffin: Tiffin, connection: Connection, region: Region) -> Region
     )
 
 
-def dropoff_shown(order: OrderOnMap) -> Position:
-    """Where the order goes; where its customer was forgotten, the restaurant: nobody lives at 0° N 0° E."""
-    return order.restaurant_position if order.dropoff_position == ERASED_POSITION else order.dropoff_position
+class Way(TypedDict):
+    """From where to where an order goes, as the map is told."""
+
+    restaurant_lat: float
+    restaurant_lon: float
+    dropoff_lat: float
+    dropoff_lon: float
+
+
+def way(order: OrderOnMap) -> Way:
+    """An order's; where its customer was forgotten it ends at the restaurant: nobody lives at 0° N 0° E."""
+    start, end = order.restaurant_position, order.dropoff_position
+    if end == ERASED_POSITION:
+        end = start
+    return Way(
+        restaurant_lat=round(start.lat, DECIMALS),
+        restaurant_lon=round(start.lon, DECIMALS),
+        dropoff_lat=round(end.lat, DECIMALS),
+        dropoff_lon=round(end.lon, DECIMALS),
+    )
 
 
 def _drivers(
@@ -173,15 +189,11 @@ def _suspended(valkey: redis.Redis, keys: RegionKeys, rows: Mapping[bytes, bytes
 
 def _shown(order: OrderOnMap, now: datetime) -> OrderShown:
     """An order not delivered is at least as late as it is now."""
-    dropoff = dropoff_shown(order)
     done = order.delivered_at or max(now, order.eta_at)
     return OrderShown(
         order_id=order.order_id,
         status=order.status,
-        restaurant_lat=round(order.restaurant_position.lat, DECIMALS),
-        restaurant_lon=round(order.restaurant_position.lon, DECIMALS),
-        dropoff_lat=round(dropoff.lat, DECIMALS),
-        dropoff_lon=round(dropoff.lon, DECIMALS),
+        **way(order),
         driver_id=order.driver_id,
         promised_at=int(order.promised_at.timestamp()),
         eta_at=int(order.eta_at.timestamp()),
