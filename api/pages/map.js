@@ -130,14 +130,21 @@ function found() {
   return (chosen.kind === "driver" ? data.drivers : data.orders).find((one) => one[0] === chosen.id) || null;
 }
 
+// What legend, slider and, where there is space enough beside it, what is told of somebody leave of the canvas.
+function clear() {
+  const wide = innerWidth > 700, legend = $("legend").getBoundingClientRect(), told = $("told").getBoundingClientRect();
+  const room = { left: wide ? legend.right + 12 : 12, top: 60, right: canvas.clientWidth - 24, bottom: $("time").getBoundingClientRect().top - 36 };
+  if (chosen && wide && told.left - room.left > 300) room.right = told.left - 24;
+  if (chosen && !wide && room.bottom - told.bottom > 120) room.top = told.bottom + 24;
+  return room;
+}
 function fit() {
-  const wide = innerWidth > 700, legend = $("legend").getBoundingClientRect();
   const places = [...data.drivers.map((one) => [one[1], one[2]]), ...data.orders.flatMap((one) => [[one[2], one[3]], [one[4], one[5]]])];
   // The outermost hundredth may lie outside: one lost device must not make a city a dot.
   const xs = places.map((one) => east(one[1])).sort((a, b) => a - b), ys = places.map((one) => south(one[0])).sort((a, b) => a - b);
   const cut = Math.floor(places.length / 100), last = places.length - 1 - cut;
   const [left, right, top, bottom] = places.length ? [xs[cut], xs[last], ys[cut], ys[last]] : [-3000, 3000, -3000, 3000];
-  const room = { left: wide ? legend.right + 12 : 12, top: 60, right: canvas.clientWidth - 24, bottom: $("time").getBoundingClientRect().top - 36 };
+  const room = clear();
   view.scale = Math.min((room.right - room.left) / Math.max(right - left, 500), (room.bottom - room.top) / Math.max(bottom - top, 500));
   view.x = (left + right) / 2 - ((room.left + room.right) / 2 - canvas.clientWidth / 2) / view.scale;
   view.y = (top + bottom) / 2 - ((room.top + room.bottom) / 2 - canvas.clientHeight / 2) / view.scale;

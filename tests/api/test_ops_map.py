@@ -151,6 +151,8 @@ def test_a_browser_draws_it_live(tab: Tab, tmp_path: Path) -> None:
     tab.until("!$('told').hidden")
     assert str(UUID(tab.run("chosen.id"))) == tab.run("chosen.id")
     tab.shoot(tmp_path / "chosen.png")
+    tab.run("$('fit').click()")
+    assert tab.run("data.drivers.filter((one) => across(one[2]) > $('told').getBoundingClientRect().left).length") <= 3
     assert int(tab.run("document.getElementById('driver-suspended').textContent")) > 0
     assert int(tab.run("document.getElementById('driver-silent').textContent")) > 0
     assert tab.run("[document.body.dataset.time, $('now').disabled]") == ["live", True]
