@@ -111,7 +111,7 @@ class OpsMap(Controller):
     @plain(
         "/ops/map",
         id="show_region_map",
-        summary="The same as a page that draws it live, and replays the last hour",
+        summary="A page that draws a region live and replays its last hour",
         answer='<!doctype html>\n<html lang="en"><head><title>Tiffin map</title></head>…</html>\n',
         answer_type=HTML,
         threaded=False,

@@ -80,7 +80,7 @@ def verdict(dispute: Dispute, clock: Clock) -> str:
     ]
     second = f"Late by their own word: {', '.join(parts)}." if parts else "Nobody was late by their own word."
     rest = lateness.remainder_seconds
-    if rest is None or not round(rest):
+    if rest is None or not round(rest) or (rest < 0 and not parts):
         return f"{first} {second}"
     if rest > 0:
         return f"{first} {second} {duration(rest)} were not foreseen in the promise."

@@ -41,7 +41,9 @@ def run(settings: Settings) -> None:
         with supervised(here) as supervisor:
             supervisor.wait_ready(stopping=stopping)
             if not stopping.is_set():
-                click.echo(f"Tiffin answers at {supervisor.base_url} (documentation: {supervisor.base_url}/docs).")
+                click.echo(
+                    f"Tiffin answers at {supervisor.base_url} (documentation under /docs, the map under /ops/map)."
+                )
                 click.echo(f"Logs are in {supervisor.log_dir}. Ctrl-C ends everything.")
             supervisor.watch(stopping)
             click.echo("Ending…")

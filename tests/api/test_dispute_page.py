@@ -91,6 +91,10 @@ def test_the_verdict_answers_first() -> None:
         "3 min were not foreseen in the promise."
     )
     assert verdict(STORIES["on time"], lisbon) == "Delivered 15:40, on time. Nobody was late by their own word."
+    early = replace(STORIES["on time"].lateness, total_seconds=-1260.0, remainder_seconds=-1260.0)
+    assert verdict(replace(STORIES["on time"], lateness=early), lisbon) == (
+        "Delivered 15:40, 21 min early. Nobody was late by their own word."
+    )
     assert verdict(STORIES["just placed"], lisbon) == "Not over yet. Nobody was late by their own word."
     assert verdict(STORIES["crowded"], lisbon).startswith(
         f"Cancelled 16:35 by support: {LONG}. The promise had passed 55 min"
