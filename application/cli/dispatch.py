@@ -12,6 +12,7 @@ from rich.table import Table
 from application import intentions
 from application.bootstrap import Tiffin, open_tiffin
 from application.carrying import carried_by
+from application.cli import wide
 from application.disputes.batches import Condition, ToldUnbatched, told_refused
 from application.disputes.gather import gather
 from application.disputes.report import Dispute, NotOffered, Offered
@@ -47,7 +48,7 @@ def explain(order_id: UUID) -> None:
 
     While a driver is searched for, also whom each profile would ask now. Looks only: nobody is held or asked.
     """
-    console = Console()
+    console = wide.console()
     with resolved(read_settings()) as settings:
         check(settings.database.url)
         with open_tiffin(settings) as tiffin:

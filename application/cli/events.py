@@ -3,11 +3,11 @@
 import click
 import msgspec
 import psycopg
-from rich.console import Console
 from rich.table import Column, Table
 
 from application import causes
 from application.catalogue import catalogue, markdown
+from application.cli import wide
 from application.cli.migrated import migrated
 
 
@@ -27,7 +27,7 @@ def command(ctx: click.Context, correlation_id: str | None) -> None:
     for entry in catalogue():
         cells = (entry.emitted_by, entry.reactions, entry.personal)
         table.add_row(entry.topic, str(entry.schema), *(", ".join(cell) for cell in cells))
-    Console().print(table)
+    wide.console().print(table)
 
 
 @command.command(name="catalogue")

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 
 import click
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
 from application.bootstrap import connect_valkey
+from application.cli import wide
 from application.cli.migrated import migrated
 from application.privacy.keys import log_reader, open_keys
 from application.settings import Settings
@@ -32,7 +32,7 @@ def command(ctx: click.Context) -> None:
             dead = str(skipped.get(row.name, 0)) if row.state in positions.READABLE else ""
             numbers = str(row.position), str(row.lag_events), dead
             table.add_row(row.name, generation, row.state, *numbers, row.error or "")
-        Console().print(table)
+        wide.console().print(table)
 
 
 @command.command(name="rebuild", short_help="Build one anew, beside the one that is read.")
@@ -130,7 +130,7 @@ def dead(name: str | None) -> None:
     for one in letters:
         skipped = f"{one.skipped_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(one.name, str(one.position), one.topic, str(one.stream_id), skipped, one.error)
-    Console().print(table)
+    wide.console().print(table)
 
 
 def _change(name: str, change: Callable[[Connection, str], bool], refusal: str) -> None:

@@ -1,10 +1,10 @@
 """`tiffin reactions`: what waits, what was given up; `tiffin reactions retry POSITION ACTOR`."""
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from application.bootstrap import open_tiffin
+from application.cli import wide
 from application.engines.embedded import resolved
 from application.reactions import rows
 from application.settings import read_settings
@@ -26,7 +26,7 @@ def command(ctx: click.Context, *, dead: bool) -> None:
             table = Table("actor", "waiting", "due now", "next due")
             for waiting in rows.pending(tiffin.side, now=tiffin.clock.now()):
                 table.add_row(*map(str, waiting))
-        Console().print(table)
+        wide.console().print(table)
 
 
 @command.command(name="retry", short_help="Give a dead reaction all its attempts again.")

@@ -65,6 +65,15 @@ def test_the_list_on_a_narrow_terminal_names_every_event_in_full() -> None:
     assert [topic for topic in REGISTRY if topic not in shown.output] == []
 
 
+def test_what_is_piped_is_not_cut_to_a_terminals_width() -> None:
+    narrow, piped = (
+        CliRunner().invoke(tiffin, ["events"], env={"COLUMNS": columns}).output for columns in ("80", None)
+    )
+    assert len(piped.splitlines()) < len(narrow.splitlines())
+    assert "driver.finish_delivery" in piped
+    assert "driver.finish_delivery" not in narrow
+
+
 @pytest.mark.parametrize("event", SAMPLES, ids=lambda event: event.TOPIC)
 def test_what_is_stored_has_the_shape_that_the_catalogue_shows(event: Any) -> None:
     import jsonschema  # noqa: PLC0415 - slow to import, and used here only
