@@ -153,6 +153,10 @@ def test_a_browser_draws_it_live(tab: Tab, tmp_path: Path) -> None:
     tab.shoot(tmp_path / "chosen.png")
     tab.run("$('fit').click()")
     assert tab.run("data.drivers.filter((one) => across(one[2]) > $('told').getBoundingClientRect().left).length") <= 3
+    tab.look(375, 720, "light")
+    tab.run(f"{FRAMES}.then(() => {{ $('fit').click(); return {FRAMES}; }})")
+    assert tab.run("data.drivers.filter((one) => down(one[1]) < $('told').getBoundingClientRect().bottom).length") <= 3
+    tab.shoot(tmp_path / "chosen-375.png")
     assert int(tab.run("document.getElementById('driver-suspended').textContent")) > 0
     assert int(tab.run("document.getElementById('driver-silent').textContent")) > 0
     assert tab.run("[document.body.dataset.time, $('now').disabled]") == ["live", True]
