@@ -9,7 +9,7 @@ DEMO ?=
 .PHONY: help demo up test test-long check bench fmt lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
 demo: .venv/.runtime ## A simulated city lives through a dinner rush, in its own world, in under two minutes
 	$(PY) -m application.cli demo $(DEMO)

@@ -6,6 +6,7 @@ supervisord runs in a session of its own, so that Ctrl-C reaches only `up`, whic
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ import psutil
 
 from application.ending import end
 from application.engines import embedded
-from application.settings import Settings
+from application.settings import ApiSettings, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "TIFFIN_SUPERVISED"
@@ -42,7 +43,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotReady(Exception):  # noqa: N818 - names the outcome
-    """The API did not come up in time; the message says where to look."""
+    """The API cannot come up, or did not in time; the message says what to do, or where to look."""
 
 
 def programs(settings: Settings) -> tuple[Program, ...]:
@@ -187,6 +188,27 @@ def supervised(settings: Settings) -> Iterator[Supervisor]:
         yield supervisor
     finally:
         supervisor.stop()
+
+
+def make_way(settings: Settings) -> None:
+    """End what a killed run left behind. Raises NotReady where something else listens at the API's address."""
+    end_leftovers(Supervisor(settings).run_dir)
+    if (why := unusable(settings.api)) is not None:
+        where = f"{settings.api.host}:{settings.api.port}"
+        raise NotReady(f"{where} cannot be used ({why}): end what listens there, or set TIFFIN_PORT to a free port.")
+
+
+def unusable(api: ApiSettings) -> str | None:
+    """Why nobody can listen at the API's address; None where one can."""
+    try:
+        found = socket.getaddrinfo(api.host, api.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, _, _, address = found[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def end_leftovers(run_dir: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from application.reactions import follower
 from application.seals import figures
 from application.seals.book import Book, UnreadableSeals
 from application.settings import InvalidSettings, Settings, read_settings
-from application.supervise import Supervisor, answers
+from application.supervise import Supervisor, answers, unusable
 
 OLDEST_PYTHON = (3, 12)
 FREE_BYTES = 2 * 1024**3
@@ -110,7 +109,7 @@ def _python() -> str:
 
 
 def _data_folder(folder: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
+    embedded.make_folder(folder)
     if not os.access(folder, os.W_OK):
         raise Wrong(f"{folder} cannot be written", "Set TIFFIN_DATA to a folder of yours.")
     free = shutil.disk_usage(folder).free
@@ -134,15 +133,11 @@ def _port(settings: Settings) -> str:
     api = settings.api
     if answers(f"{Supervisor(settings).base_url}/health/live"):
         return f"{api.host}:{api.port} answers: Tiffin is up"
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((api.host, api.port))
-        except OSError as error:
-            raise Wrong(
-                f"{api.host}:{api.port} cannot be used ({error.strerror})",
-                "End what listens there, or set TIFFIN_PORT to a free port.",
-            ) from error
+    if (why := unusable(api)) is not None:
+        raise Wrong(
+            f"{api.host}:{api.port} cannot be used ({why})",
+            "End what listens there, or set TIFFIN_PORT to a free port.",
+        )
     return f"{api.host}:{api.port} is free"
 
 

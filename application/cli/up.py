@@ -12,9 +12,9 @@ import click
 import msgspec
 
 from application import revision, valkey_mode
-from application.engines.embedded import resolved
+from application.engines.embedded import make_folder, resolved
 from application.settings import Settings, read_settings
-from application.supervise import supervised
+from application.supervise import make_way, supervised
 
 
 @click.command(name="up")
@@ -35,24 +35,27 @@ def run(settings: Settings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
-    with _only_one(settings.data_dir), resolved(settings) as here:
-        valkey_mode.check(here.valkey.url)
-        revision.upgrade(here.database.url)
-        with supervised(here) as supervisor:
-            supervisor.wait_ready(stopping=stopping)
-            if not stopping.is_set():
-                click.echo(
-                    f"Tiffin answers at {supervisor.base_url} (documentation under /docs, the map under /ops/map)."
-                )
-                click.echo(f"Logs are in {supervisor.log_dir}. Ctrl-C ends everything.")
-            supervisor.watch(stopping)
-            click.echo("Ending…")
+    with _only_one(settings.data_dir):
+        # Before engines start: a port that is taken is what goes wrong most.
+        make_way(settings)
+        with resolved(settings) as here:
+            valkey_mode.check(here.valkey.url)
+            revision.upgrade(here.database.url)
+            with supervised(here) as supervisor:
+                supervisor.wait_ready(stopping=stopping)
+                if not stopping.is_set():
+                    click.echo(
+                        f"Tiffin answers at {supervisor.base_url} (documentation under /docs, the map under /ops/map)."
+                    )
+                    click.echo(f"Logs are in {supervisor.log_dir}. Ctrl-C ends everything.")
+                supervisor.watch(stopping)
+                click.echo("Ending…")
 
 
 @contextmanager
 def _only_one(data_dir: Path) -> Iterator[None]:
     """Refuse a second `up` of the same folder."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(data_dir)
     with (data_dir / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,6 +14,7 @@ from typing import IO
 import msgspec
 
 from application.engines import postgres, valkey
+from application.engines.failure import EngineFailed
 from application.settings import Settings
 
 
@@ -27,7 +28,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
 @contextmanager
 def embedded(folder: Path, *, durable: bool = True) -> Iterator[Addresses]:
     """Both engines of one folder, for as long as the block lasts. Raises EngineFailed."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with (folder / "engines.lock").open("a") as users, (folder / "starting.lock").open("a") as door:
         with _alone(door):
             fcntl.flock(users, fcntl.LOCK_SH)
@@ -37,6 +38,16 @@ def embedded(folder: Path, *, durable: bool = True) -> Iterator[Addresses]:
         finally:
             with _alone(door):
                 _stop_if_last(folder, users)
+
+
+def make_folder(folder: Path) -> None:
+    """The folder of data. Raises EngineFailed where there cannot be one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EngineFailed(
+            f"{folder} cannot be made ({error.strerror}): set TIFFIN_DATA to a folder of yours."
+        ) from error
 
 
 @contextmanager

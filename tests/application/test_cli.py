@@ -1,5 +1,6 @@
 """The subcommands that operators type, on embedded engines in a folder of their own."""
 
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,12 +13,14 @@ from click.testing import CliRunner, Result
 from application import revision
 from application.cli.__main__ import SUBCOMMANDS, tiffin
 from application.engines import embedded
+from application.engines.failure import EngineFailed
 from application.event_store import PostgresEventStore
 from application.memory_keys import MemoryKeys
 from application.reactions import follower
 from application.seals import sealer
 from application.seals.book import Book
 from application.settings import read_settings
+from application.supervise import NotReady
 from tests.application.store_acts import join, store_settings
 
 
@@ -144,6 +147,27 @@ def test_doctor_names_the_variable_that_cannot_be_used(data: Path) -> None:
     seen = run(data, "doctor", LOG_LEVEL="loud")
     assert seen.exit_code == 1
     assert "LOG_LEVEL is 'loud'" in seen.output
+
+
+def test_a_folder_that_cannot_be_is_named_with_the_remedy(tmp_path: Path) -> None:
+    occupied = tmp_path / "file"
+    occupied.touch()
+    for name in ("up", "migrate", "projections"):
+        refused = run(occupied / "data", name)
+        assert isinstance(refused.exception, EngineFailed), name
+        assert "TIFFIN_DATA" in str(refused.exception)
+    looked = run(occupied / "data", "doctor")
+    assert (looked.exit_code, type(looked.exception)) == (1, SystemExit)
+    assert "WRONG  data folder:" in looked.output
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        refused = run(data, "up", f"--port={port}")
+    assert isinstance(refused.exception, NotReady)
+    assert f"127.0.0.1:{port} cannot be used" in str(refused.exception)
+    assert not (data / "postgres").exists()
 
 
 def test_reset_empties_the_embedded_engines(data: Path) -> None:
