@@ -103,6 +103,8 @@ def told(planned: Summary, alone: Summary) -> tuple[list[tuple[str, str, str]], 
     with_plan, without = planned["click_to_door_mean_min"], alone["click_to_door_mean_min"]
     if with_plan is None or without is None:
         return rows, "Nothing was delivered, so there is nothing to compare."
+    if planned["lost"] or alone["lost"]:
+        return rows, "Orders were lost, so these are not figures of the same orders."
     saved = without - with_plan
     total = saved * (planned["delivered"] or 0)
     verb = "earlier" if saved >= 0 else "later"

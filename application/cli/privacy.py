@@ -21,10 +21,10 @@ def command() -> None:
 
 
 @command.command(name="forget")
-@click.argument("customer", type=click.UUID)
+@click.argument("customer", metavar="ID", type=click.UUID)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def forget(customer: UUID, *, yes: bool) -> None:
-    """Forget CUSTOMER, the id of a customer or a driver, for good.
+    """Forget ID, a customer or a driver, for good.
 
     Their account is closed and emptied and the key of their data destroyed: name, addresses, notes and IP addresses are
     gone from the log and its copies, read models show "erased". Money and times of their orders remain.

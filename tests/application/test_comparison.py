@@ -70,3 +70,10 @@ def test_what_plans_were_worth_is_told() -> None:
 
 def test_of_an_evening_without_deliveries_nothing_is_said() -> None:
     assert "nothing to compare" in told({**FIGURES, "click_to_door_mean_min": None}, FIGURES)[1]
+
+
+def test_of_evenings_that_lost_orders_no_gain_is_told() -> None:
+    for planned, alone in (({**FIGURES, "lost": 1}, SLOWER), (FIGURES, {**SLOWER, "lost": 2})):
+        rows, sentence = told(planned, alone)
+        assert "customer minutes" not in sentence
+        assert ("orders lost", f"{planned['lost']}", f"{alone['lost']}") in rows
