@@ -18,7 +18,7 @@ DOWN: Final = {
     "order": "A change of an order that concerns you, an offer above all: `{order_id, version, topic, data, …}`.",
     "resync": "Something was left out; a new `snapshot` follows.",
     "heart-beat": "Every 15 s when there is nothing else. Hear nothing for 40 s: connect anew.",
-    "taken": "Answers a frame: `{accepted, dropped}`.",
+    "taken": "Answers a frame: `{accepted, late, dropped}`. Late ones say where you were: send newer ones, too.",
     "busy": "Answers a frame that was not taken: send it again after `{retry_after_seconds}`.",
     "refused": "Answers a frame that cannot be read; `{detail}` says why. Nothing of it was taken.",
     "closing": "The last one: `{reason}`.",

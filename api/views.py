@@ -275,9 +275,13 @@ class DriverDay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PingsTaken(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of positions: a dropped one was stale, impossible, or sent off shift."""
+    """What became of positions: a dropped one was stale, impossible, or sent off shift.
+
+    Late ones are too old to say where you are now, and kept as where you were.
+    """
 
     accepted: int
+    late: int
     dropped: int
 
 
@@ -293,6 +297,8 @@ class GatewayTaken(msgspec.Struct, frozen=True, kw_only=True):
     """What became of many drivers' positions."""
 
     accepted: int
+    late: int
+    """Too old to say where drivers are now; kept as where they were."""
     dropped: Dropped
 
 

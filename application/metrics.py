@@ -51,6 +51,10 @@ driver_location_updates_total = Counter(
     "driver_location_updates_total",
     "Pings accepted.",
 )
+driver_location_late_total = Counter(
+    "driver_location_late_total",
+    "Pings too old to say where a driver is: kept in the history, not counted as accepted.",
+)
 driver_location_dropped_total = Counter(
     "driver_location_dropped_total",
     "Pings dropped: stale, unknown (driver not on shift) or impossible.",

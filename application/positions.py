@@ -40,18 +40,20 @@ class PingCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What became of some pings."""
 
     accepted: int = 0
+    late: int = 0
+    """Older than 6 min: kept in the history, but nobody is taken to be there now, or to have been heard of."""
     dropped_stale: int = 0
     """Not newer than the last one."""
     dropped_unknown: int = 0
     """The driver is not on shift in this region, or Valkey is just being reloaded."""
     dropped_impossible: int = 0
-    """More than 5 min in the future, or further from the last place than anybody drives."""
+    """More than 5 min in the future, older than a day, or further from the last place than anybody drives."""
     came_back: tuple[UUID, ...] = ()
     """Drivers held for silent who were heard again: command ReportBack for each."""
 
     @property
     def dropped(self) -> int:
-        """All that was not accepted."""
+        """All that counts for nothing."""
         return self.dropped_stale + self.dropped_unknown + self.dropped_impossible
 
 
@@ -222,6 +224,7 @@ def count(pings: Sequence[Ping], outcomes: bytes) -> PingCounts:
         came_back = dict.fromkeys(returned)
     return PingCounts(
         accepted=outcomes.count(b"a") + outcomes.count(b"c"),
+        late=outcomes.count(b"l"),
         dropped_stale=outcomes.count(b"s"),
         dropped_unknown=outcomes.count(b"u"),
         dropped_impossible=outcomes.count(b"i"),
@@ -232,6 +235,7 @@ def count(pings: Sequence[Ping], outcomes: bytes) -> PingCounts:
 def tally(counts: PingCounts) -> None:
     """Count pings in the metrics."""
     metrics.driver_location_updates_total.inc(counts.accepted)
+    metrics.driver_location_late_total.inc(counts.late)
     for reason in ("stale", "unknown", "impossible"):
         if dropped := getattr(counts, f"dropped_{reason}"):
             metrics.driver_location_dropped_total.labels(reason).inc(dropped)

@@ -27,7 +27,7 @@ AWAY_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
 UUID_BYTES = 16
 
-ACCEPTED = frozenset(b"ac")
+KEPT = frozenset(b"acl")
 
 log = logs.logger(__name__)
 
@@ -55,12 +55,12 @@ class TrackWriter:
         self._thread = threading.Thread(target=self._run, name="track-writer", daemon=True)
 
     def take(self, pings: Sequence[Ping], outcomes: bytes) -> None:
-        """Keep those that were accepted; `outcomes` has a letter for each, as `positions.count` reads them."""
-        accepted = [ping for ping, letter in zip(pings, outcomes, strict=True) if letter in ACCEPTED]
+        """Keep those accepted or late; `outcomes` has a letter for each, as `positions.count` reads them."""
+        kept = [ping for ping, letter in zip(pings, outcomes, strict=True) if letter in KEPT]
         most = self._waiting.maxlen or 0
-        if (over := len(self._waiting) + len(accepted) - most) > 0:
+        if (over := len(self._waiting) + len(kept) - most) > 0:
             metrics.position_history_dropped_total.labels("full").inc(over)
-        self._waiting.extend(accepted)
+        self._waiting.extend(kept)
         if len(self._waiting) >= ROWS_A_COPY:
             self._full.set()
 

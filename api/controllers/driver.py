@@ -90,17 +90,20 @@ class Driver(Controller):
         summary="Where I am",
         roles=DRIVER,
         body=examples.POSITION,
-        answer={"accepted": 1, "dropped": 0},
+        answer={"accepted": 1, "late": 0, "dropped": 0},
         status=200,
     )
     async def report_positions(self, request: ApiRequest, data: JSONBody[Pings]) -> PingsTaken:
-        """One position, or several. Stale and impossible ones, and those sent off shift, are dropped and counted."""
+        """One position, or several. Stale and impossible ones, and those sent off shift, are dropped and counted.
+
+        Late ones, older than six minutes, are kept as where you were: offers come with the first that is newer.
+        """
         services, me = request.services, request.me
         counts = await services.pings.submit(_region(request).id, data.pings(me.subject_id))
         if counts.came_back:
             context = Context(meta=request.call.meta(), now=services.clock.now())
             await services.in_thread(services.execute, context, ReportBack(driver_id=me.subject_id))
-        return PingsTaken(accepted=counts.accepted, dropped=counts.dropped)
+        return PingsTaken(accepted=counts.accepted, late=counts.late, dropped=counts.dropped)
 
     @query(
         "/driver/offers",

@@ -168,4 +168,4 @@ async def _answer(line: _Line, sent: str | bytes) -> bytes:
             # The positions count; the next ones say again that the driver is back.
             if kind_of(error).status == 500:  # noqa: PLR2004 - a fault of ours
                 raise
-    return frame("taken", PingsTaken(accepted=counts.accepted, dropped=counts.dropped))
+    return frame("taken", PingsTaken(accepted=counts.accepted, late=counts.late, dropped=counts.dropped))

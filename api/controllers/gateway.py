@@ -25,14 +25,15 @@ class Gateway(Controller):
         id="relay_positions",
         summary="Where many drivers are",
         body={"region": "porto", "positions": [{"driver_id": examples.DRIVER} | examples.POSITION]},
-        answer={"accepted": 1, "dropped": {"stale": 0, "unknown": 0, "impossible": 0}},
+        answer={"accepted": 1, "late": 0, "dropped": {"stale": 0, "unknown": 0, "impossible": 0}},
         problems=(404,),
     )
     async def relay_positions(self, request: ApiRequest, data: JSONBody[GatewayPings]) -> GatewayTaken:
         """At most 1,000 of one region, each driver's oldest first; they take the same way as a driver's own.
 
         For who holds `TIFFIN_GATEWAY_TOKEN`. Stale: not newer than the driver's last. Unknown: not on shift in this
-        region. Impossible: in the future, or too far away. Too many at once are refused with 503 and Retry-After.
+        region. Impossible: in the future, of another day, or too far away. Late: older than six minutes, and so kept as
+        where the driver was, not as where the driver is. Too many at once are refused with 503 and Retry-After.
         """
         services = request.services
         if data.region not in services.tiffin.regions:
@@ -52,6 +53,7 @@ class Gateway(Controller):
             await services.in_thread(report)
         return GatewayTaken(
             accepted=counts.accepted,
+            late=counts.late,
             dropped=Dropped(
                 stale=counts.dropped_stale, unknown=counts.dropped_unknown, impossible=counts.dropped_impossible
             ),

@@ -19,6 +19,8 @@ them heard of puts them off until they could be silent. A claim is until (13 dig
 local D, S, NOUGHT, ONE = 68, 83, 48, 49  -- as string.byte reads them, which makes no new text as string.sub does
 local NEVER = '0000000000000'
 local FUTURE_MS = 300000     -- a ping may be this far ahead of now
+local LATE_MS = 360000       -- an older one only tells where a driver was: a clock five minutes slow, and one on the way
+local OLDEST_MS = 86400000   -- nobody's device gathers for longer
 local FASTEST_MPS = 70       -- nobody drives faster for long ...
 local SLACK_M = 250          -- ... but a fix may be this wrong
 local DEGREE_M = 111195      -- of latitude
@@ -60,21 +62,25 @@ end
 
 -- What is to be said of a ping: a letter as `record` answers. Stamps compare with rows as with the stamps that they
 -- begin with: a row is longer, so that an equal stamp comes before it. `not (a and b)` refuses what is no number, too.
-local function verdict(row, lon, lat, stamp, latest)
+local function verdict(row, lon, lat, stamp, oldest, current, latest)
   if not row then return 'u' end
-  if not (lon and lat and lon >= -180 and lon <= 180 and lat >= -85 and lat <= 85) or stamp > latest then return 'i' end
+  if not (lon and lat and lon >= -180 and lon <= 180 and lat >= -85 and lat <= 85)
+    or stamp > latest or stamp < oldest then return 'i' end
   if stamp < row then return 's' end
   if #row > 45 and not believable(row, lon, lat, stamp) then return 'i' end
+  if stamp < current then return 'l' end
   return string.byte(row, 40) == S and 'c' or 'a'
 end
 
 -- keys: state free full · args: now machine_now channel (id lon lat at)*
--- answers one letter a ping: a accepted, c accepted from a silent driver, s stale, u unknown, i impossible
+-- answers one letter a ping: a accepted, c accepted from a silent driver, l late, s stale, u unknown, i impossible
+-- Of a late one only those after it in the same call know: it moves nobody, and nobody was heard of by it.
 -- What makes it slow is not what it commands but every text that Lua makes: a ping costs eight.
 local function record(k, a)
   local call, byte, sub, n = server.call, string.byte, string.sub, (#a - 3) / 4
   local now, heard = a[1], a[1] .. a[2]
-  local latest = string.format('%013d', now + FUTURE_MS)
+  local latest, current = string.format('%013d', now + FUTURE_MS), string.format('%013d', now - LATE_MS)
+  local oldest = string.format('%013d', now - OLDEST_MS)
   if n == 0 then return '' end
   local ids = {}
   for i = 1, n do ids[i] = a[4 * i] end
@@ -86,7 +92,7 @@ local function record(k, a)
     local id, lon, lat, stamp = ids[i], a[p + 1], a[p + 2], a[p + 3]
     local row = rows[id] or found[i]
     if stamp > now and stamp <= latest then stamp = now end
-    local letter = verdict(row, tonumber(lon), tonumber(lat), stamp, latest)
+    local letter = verdict(row, tonumber(lon), tonumber(lat), stamp, oldest, current, latest)
     out[i] = letter
     if letter == 'a' or letter == 'c' then
       local flag, away, tens, ones = byte(row, 40, 43)
@@ -100,6 +106,8 @@ local function record(k, a)
         to_full[y + 1], to_full[y + 2], to_full[y + 3], y = lon, lat, id, y + 3
       end
       if ones ~= NOUGHT or tens ~= NOUGHT then lines[#lines + 1] = id .. ' ' .. lat .. ' ' .. lon .. ' ' .. stamp end
+    elseif letter == 'l' then
+      rows[id] = stamp .. sub(row, 14, 45) .. lon .. ' ' .. lat
     end
   end
   if #returned > 0 then call('ZREM', k[3], unpack(returned)) end

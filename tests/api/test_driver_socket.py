@@ -62,9 +62,9 @@ def test_pings_go_up_and_offers_come_down(
         assert until(socket, "snapshot") == {"offers": [], "deliveries": []}
         first = here(clock)
         socket.send_json(first)
-        assert until(socket, "taken") == {"accepted": 1, "dropped": 0}
+        assert until(socket, "taken") == {"accepted": 1, "late": 0, "dropped": 0}
         socket.send_json(first)
-        assert until(socket, "taken") == {"accepted": 0, "dropped": 1}
+        assert until(socket, "taken") == {"accepted": 0, "late": 0, "dropped": 1}
         react(client, MatchOrder(order_id=UUID(order)), clock)
         offered = until(socket, "order")
         while offered["topic"] != "order.driver_offered":

@@ -47,10 +47,10 @@ def test_many_drivers_positions_are_taken_at_once(
     answer = relay(client, sent[0], sent[0], sent[1], HERE | {"driver_id": str(uuid.uuid4()), "at": now})
 
     assert answer.status_code == 200
-    assert answer.json() == {"accepted": 2, "dropped": {"stale": 1, "unknown": 1, "impossible": 0}}
+    assert answer.json() == {"accepted": 2, "late": 0, "dropped": {"stale": 1, "unknown": 1, "impossible": 0}}
     clock.move(1)
     answer = relay(client, far | {"at": clock.now().isoformat()})
-    assert answer.json() == {"accepted": 0, "dropped": {"stale": 0, "unknown": 0, "impossible": 1}}
+    assert answer.json() == {"accepted": 0, "late": 0, "dropped": {"stale": 0, "unknown": 0, "impossible": 1}}
 
 
 def test_what_cannot_be_taken_is_refused_by_name(client: TestClient[Api], city: City, clock: HandClock) -> None:

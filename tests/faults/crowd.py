@@ -202,7 +202,7 @@ class Rider:
         kind, data = told["type"], told["data"]
         self.outcomes[kind] = self.outcomes.get(kind, 0) + 1
         if kind == "taken":
-            for what in ("accepted", "dropped"):
+            for what in ("accepted", "late", "dropped"):
                 self.outcomes[what] = self.outcomes.get(what, 0) + data[what]
             if data["accepted"]:
                 self.accepted_at.append(time.monotonic())

@@ -22,6 +22,7 @@ def test_five_minutes_fast_or_slow_deliver_like_anybody(settings: Settings, tmp_
         slow = crowd.rider(scene.city.driver(), metres_away=200.0, skew=-SKEW)
         fast = crowd.rider(scene.city.driver(), metres_away=300.0, skew=SKEW - LATER)
         wrong = crowd.rider(scene.city.driver(), metres_away=100.0, skew=SKEW + LATER)
+        wronger = crowd.rider(scene.city.driver(), metres_away=50.0, skew=-SKEW - 3 * LATER)
         eventually(lambda: slow.accepted_at and fast.accepted_at, what="skewed positions are accepted")
         people = Evening(scene.city.restaurant(), scene.city.customer(), [slow, fast])
         orders = [confirmed(crowd, people) for _ in range(4)]
@@ -31,6 +32,8 @@ def test_five_minutes_fast_or_slow_deliver_like_anybody(settings: Settings, tmp_
         eventually(lambda: watcher.first("position", after=0.0), what="the customer sees where the order is")
         eventually(lambda: wrong.outcomes.get("dropped"), what="what is too far ahead is dropped")
         assert wrong.accepted_at == [], "nor is it believed later"
+        eventually(lambda: wronger.outcomes.get("late"), what="what is too far behind says nothing of now")
+        assert wronger.accepted_at == []
         completed(settings, crowd, orders)
     assert ledger.count(ledger.rows(settings.database.url), "driver.went_silent") == 0
 
