@@ -110,7 +110,7 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
 class PositionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of where drivers were."""
 
-    history_days: int = 14
+    history_days: int = 30
     """Business time. Older positions are dropped, an hour's at once."""
     gateway_token: str = ""
     """What a gateway shows that hands on many drivers' positions; empty: that door is closed."""
@@ -202,7 +202,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             keys_url=_database_url(env.get("TIFFIN_KEYS_URL", ""), "TIFFIN_KEYS_URL"),
         ),
         positions=PositionSettings(
-            history_days=_number(env, "TIFFIN_POSITION_DAYS", 14, 1, 400),
+            history_days=_number(env, "TIFFIN_POSITION_DAYS", 30, 1, 400),
             gateway_token=_token(env.get("TIFFIN_GATEWAY_TOKEN", "")),
         ),
         observability=ObservabilitySettings(

@@ -63,7 +63,7 @@ def test_a_child_process_reads_the_same_settings(tmp_path: Path) -> None:
             "TIFFIN_WORKER_PROCESSES": "2",
             "TIFFIN_WORKER_THREADS": "3",
             "TIFFIN_DATA": str(tmp_path),
-            "TIFFIN_POSITION_DAYS": "30",
+            "TIFFIN_POSITION_DAYS": "14",
             "TIFFIN_GATEWAY_TOKEN": "0123456789" * 4,
             "LOG_LEVEL": "debug",
             "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),

@@ -68,10 +68,12 @@ def test_accepted_pings_become_a_track(writer: TrackWriter, tiffin: Tiffin) -> N
 def test_a_clock_ahead_is_set_right_and_what_is_too_old_is_not_kept(writer: TrackWriter, tiffin: Tiffin) -> None:
     driver, before = new_id(), dropped("old")
 
-    writer.take([Ping(driver, AT, NOON - timedelta(days=15)), Ping(driver, AT, NOON + timedelta(minutes=4))], b"aa")
+    kept, past = NOON - timedelta(days=29, hours=23), NOON - timedelta(days=30, seconds=1)
+    writer.take([Ping(driver, AT, at) for at in (past, kept, NOON + timedelta(minutes=4))], b"lla")
     writer.flush()
 
-    assert [fix.at for fix in track(tiffin.reads, driver, NOON - timedelta(days=20), NOON + timedelta(1))] == [NOON]
+    found = track(tiffin.reads, driver, NOON - timedelta(days=40), NOON + timedelta(1))
+    assert [fix.at for fix in found] == [kept, NOON], "a month is kept unless somebody says otherwise"
     assert dropped("old") == before + 1
 
 
@@ -140,3 +142,15 @@ def test_the_clock_job_looks_after_them(tiffin: Tiffin) -> None:
     with tiffin.reads.connect() as connection:
         count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'driver_positions'::regclass"
         assert connection.exec_driver_sql(count).scalar_one() == 4
+
+
+def test_the_clock_job_drops_what_is_older_than_a_month(tiffin: Tiffin, settings: Settings) -> None:
+    now = tiffin.clock.now()
+    within, past = (now - timedelta(days=days) for days in (29, 31))
+    with psycopg.connect(settings.database.url, autocommit=True) as connection:
+        for at in (within, past):
+            tracks.make_partitions(connection, at, at)
+        clock_jobs.keep_tracks(tiffin)
+        known = tracks._partitions(connection)
+    assert tracks.partition(within) in known
+    assert tracks.partition(past) not in known
