@@ -113,6 +113,7 @@ _TRACK = OrderTrack(
             complete=True,
         ),
     ),
-    kept_days=14,
+    kept_days=30,
 )
 TRACK: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(_TRACK))
+DRIVER_TRACK: dict[str, Any] = TRACK["drivers"][0]

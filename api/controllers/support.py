@@ -1,5 +1,6 @@
 """Support finds an order, sees everything that happened to it, and puts it right."""
 
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from litestar import Controller, delete
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
-from api import examples
+from api import dispute_example, examples
 from api.bodies.support import Note, Reason, StaffCancellation
 from api.call import ApiRequest
 from api.controllers.customer import Search, moment
@@ -16,8 +17,9 @@ from api.operations import SUPPORT, command, query
 from api.types import Cursor, Limit, Phone, Time
 from api.views import Timeline
 from application.commands import AddNote, CancelOrder, ReinstateDriver, SuspendDriver, UnassignDriver
+from application.disputes import DriverTrack, driver_track
 from application.store import Answer
-from domain.errors import NotFound
+from domain.errors import InvalidInput, NotFound
 from domain.order.state import Status
 from projections import driver_board, order_details, order_lists, order_timeline
 from projections.order_details import OrderDetails
@@ -25,6 +27,8 @@ from projections.order_lists import OrderSummary
 from projections.paging import Page
 
 type Minutes = Annotated[int, Meta(ge=1, le=10_000)]
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 class Support(Controller):
@@ -159,6 +163,35 @@ class Support(Controller):
     def add_note(self, request: ApiRequest, order_id: FromPath[UUID], data: JSONBody[Note]) -> Answer:
         """It stays in the timeline."""
         return request.run(AddNote(order_id=order_id, text=data.text), data)
+
+    @query(
+        "/drivers/{driver_id:uuid}/track",
+        id="get_driver_track",
+        summary="Where a driver was",
+        roles=SUPPORT,
+        reads=("driver_board",),
+        answer=dispute_example.DRIVER_TRACK,
+        problems=(404,),
+    )
+    def get_driver_track(
+        self,
+        request: ApiRequest,
+        driver_id: FromPath[UUID],
+        since: FromQuery[Time | None] = None,
+        until: FromQuery[Time | None] = None,
+    ) -> DriverTrack:
+        """With orders or without, a day at most, as long as positions are kept: the last hour unless told otherwise."""
+        services = request.services
+        end = moment("until", until) or services.clock.now()
+        begin = moment("since", since) or end - HOUR
+        if not timedelta() <= end - begin <= DAY:
+            raise InvalidInput("since", "Send a time before `until`, by a day at most.")
+        request.note_access(driver_id)
+        with services.read() as connection:
+            name = driver_board.names(connection, (driver_id,))
+        if driver_id not in name:
+            raise NotFound("driver", driver_id)
+        return driver_track(services.tiffin, driver_id, name[driver_id], begin, end)
 
     @command(
         "/drivers/{driver_id:uuid}/suspension",

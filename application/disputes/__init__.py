@@ -5,7 +5,9 @@ may.
 """
 
 from application.disputes.explain import explain as explain
+from application.disputes.gather import driver_track as driver_track
 from application.disputes.gather import gather as gather
 from application.disputes.gather import order_track as order_track
 from application.disputes.report import Dispute as Dispute
+from application.disputes.report import DriverTrack as DriverTrack
 from application.disputes.report import OrderTrack as OrderTrack

@@ -55,6 +55,19 @@ def _notification(course: Course, names: Mapping[UUID, str], entry: Addressed) -
     )
 
 
+def driver_track(tiffin: Tiffin, driver_id: UUID, name: str, since: datetime, until: datetime) -> DriverTrack:
+    """Where a driver was, as far as it is kept. Blocks."""
+    fixes = track(tiffin.reads, driver_id, since, until, MOST_FIXES + 1)
+    return DriverTrack(
+        driver_id=driver_id,
+        driver_name=name,
+        since=since,
+        until=until,
+        fixes=tuple(fixes[:MOST_FIXES]),
+        complete=len(fixes) <= MOST_FIXES,
+    )
+
+
 def order_track(tiffin: Tiffin, order_id: UUID) -> OrderTrack:
     """Where an order's drivers were while they had it. Blocks. Raises NotFound."""
     course = course_of(order_id, list(tiffin.store.stream(order_id)))
@@ -71,15 +84,7 @@ def _tracks(tiffin: Tiffin, course: Course, now: datetime) -> tuple[DriverTrack,
 
 def _driver_track(tiffin: Tiffin, course: Course, assignment: Assignment, now: datetime) -> DriverTrack:
     since, until = assignment.began.at, _let_go(course, assignment, now)
-    fixes = track(tiffin.reads, assignment.driver_id, since, until, MOST_FIXES + 1)
-    return DriverTrack(
-        driver_id=assignment.driver_id,
-        driver_name=assignment.driver_name,
-        since=since,
-        until=until,
-        fixes=tuple(fixes[:MOST_FIXES]),
-        complete=len(fixes) <= MOST_FIXES,
-    )
+    return driver_track(tiffin, assignment.driver_id, assignment.driver_name, since, until)
 
 
 def _positions(tiffin: Tiffin, course: Course, now: datetime) -> Positions:

@@ -288,7 +288,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DriverTrack(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a driver was while they had an order: oldest first, `complete` unless there were more than are told."""
+    """Where a driver was from `since` to `until`: oldest first, `complete` unless there were more than are told."""
 
     driver_id: UUID
     driver_name: str
