@@ -5,8 +5,11 @@ Frames are JSON texts. `DOWN` names every `type` that comes down, `CLOSES` every
 
 from typing import Final
 
+from application.settings import ApiSettings
+
 FRAME_BYTES: Final = 65_536
-IDLE_SECONDS: Final = 120
+HEARTBEAT_SECONDS: Final = round(ApiSettings().heartbeat_seconds)
+IDLE_SECONDS: Final = round(ApiSettings().idle_seconds)
 """Who sends nothing for so long is not there any more."""
 MOST_REFUSED: Final = 100
 """One after the other: whoever sends so many does not mean us."""
@@ -17,7 +20,7 @@ DOWN: Final = {
     "snapshot": "First, and again after `resync`: `{offers, deliveries}`, those that stand.",
     "order": "A change of an order that concerns you, an offer above all: `{order_id, version, topic, data, …}`.",
     "resync": "Something was left out; a new `snapshot` follows.",
-    "heart-beat": "Every 15 s when there is nothing else. Hear nothing for 40 s: connect anew.",
+    "heart-beat": f"Every {HEARTBEAT_SECONDS} s when there is nothing else. Hear nothing for 40 s: connect anew.",
     "taken": "Answers a frame: `{accepted, late, dropped}`. Late ones say where you were: send newer ones, too.",
     "busy": "Answers a frame that was not taken: send it again after `{retry_after_seconds}`.",
     "refused": "Answers a frame that cannot be read; `{detail}` says why. Nothing of it was taken.",

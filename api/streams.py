@@ -30,7 +30,6 @@ from projections.order_details import OrderDetails
 from projections.order_timeline import Step
 
 EVENT_STREAM = "text/event-stream"
-HEARTBEAT_SECONDS = 15.0
 RECONNECT_MS = 1_000
 """How soon clients should come back to another process; browsers do so by themselves."""
 OPEN_ORDERS = 200
@@ -257,10 +256,11 @@ async def _events(
     live: Live, tell: Tell = event, *, quiet: bytes = b": heart-beat\n\n", retry: bytes = b"retry: %d\n" % RECONNECT_MS
 ) -> AsyncIterator[bytes]:
     services, session = live.request.services, live.request.me
+    heartbeat_seconds = services.settings.api.heartbeat_seconds
     channels = (*live.channels(services.hub), services.sessions.channel(session.token_hash))
     async with services.hub.subscribe(*channels) as subscription:
         yield await _fresh(live, subscription)
-        while not isinstance(message := await subscription.get(HEARTBEAT_SECONDS), Ending):
+        while not isinstance(message := await subscription.get(heartbeat_seconds), Ending):
             # Quiet, or messages were lost: the word that the session is over may be among them.
             if (message is None or isinstance(message, Resync)) and not await services.sessions.lives(session):
                 yield tell("closing", {"reason": "session_over"})

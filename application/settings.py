@@ -80,6 +80,10 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     session_seconds: int = 86_400
     read_your_writes_seconds: float = 1.0
     drain_seconds: int = 8
+    heartbeat_seconds: float = 15.0
+    """After so long without anything else, live streams and drivers' sockets say that they are there."""
+    idle_seconds: float = 120.0
+    """A driver's socket that was silent for so long is closed."""
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):

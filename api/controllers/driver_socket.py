@@ -20,7 +20,6 @@ from api.driver_frames import (
     FRAME_BYTES,
     GOING_AWAY,
     IDLE,
-    IDLE_SECONDS,
     MOST_REFUSED,
     POLICY,
     TRY_AGAIN,
@@ -115,7 +114,8 @@ async def _down(line: _Line) -> int:
 
 async def _silence(line: _Line) -> int:
     """Until nothing was heard for too long. One alarm now and then, where a time-out would cost every frame."""
-    while (left := line.heard_at + IDLE_SECONDS - monotonic()) > 0:  # noqa: ASYNC110 - nothing tells of silence
+    idle_seconds = line.services.settings.api.idle_seconds
+    while (left := line.heard_at + idle_seconds - monotonic()) > 0:  # noqa: ASYNC110 - nothing tells of silence
         await asyncio.sleep(left)
     return IDLE
 
