@@ -347,6 +347,7 @@ PROGRESS = {
     "batched": {"orders": 9, "saved_m": 14210, "saved_seconds": 3105},
     "drivers_on_shift": 80,
     "silent_drivers": 1,
+    "orders_driver_silent": 0,
     "events": 3120,
     "projections": [{"name": "order_details", "position": 3120, "lag": 0}],
     "reactions": {"pending": 12, "dead": 0},

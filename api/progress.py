@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from application.bootstrap import Tiffin
 from application.reactions.actors import QUEUES
-from projections import driver_board, order_totals, positions
+from projections import driver_board, order_lists, order_totals, positions
 from projections.order_totals import BatchTotals, OfferTotals
 
 _REACTIONS = text("SELECT state, count(*) FROM public.reactions WHERE state IN ('pending', 'dead') GROUP BY state")
@@ -36,6 +36,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     batched: BatchTotals
     drivers_on_shift: int
     silent_drivers: int
+    orders_driver_silent: int
+    """Picked up by a driver who cannot be reached now."""
     events: int
     projections: list[Lag]
     reactions: Reactions
@@ -48,6 +50,7 @@ def progress(tiffin: Tiffin) -> Progress:
     with tiffin.reads.connect() as connection:
         totals = order_totals.totals(connection)
         drivers = driver_board.counts(connection)
+        silent = driver_board.silent(connection) if drivers.silent else []
         lags = [Lag(name=p.name, position=p.position, lag=p.lag_events) for p in positions.progress(connection)]
         return Progress(
             orders_by_status=totals.by_status,
@@ -55,6 +58,7 @@ def progress(tiffin: Tiffin) -> Progress:
             batched=totals.batched,
             drivers_on_shift=drivers.on_shift,
             silent_drivers=drivers.silent,
+            orders_driver_silent=order_lists.on_the_way(connection, silent),
             events=positions.head(connection),
             projections=lags,
             reactions=_reactions(connection),

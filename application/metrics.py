@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from application.seals import figures
 from application.seals.book import Book, UnreadableSeals
-from projections import dead_letters, driver_board, order_totals, positions
+from projections import dead_letters, driver_board, order_lists, order_totals, positions
 from projections.connections import driver
 
 _LOG = structlog.get_logger("metrics")
@@ -186,6 +186,11 @@ def _drivers(connection: Connection) -> Iterator[Metric]:
     active = GaugeMetricFamily("drivers_active", "Drivers on shift who are not silent.")
     active.add_metric([], counts.on_shift - counts.silent)
     yield active
+    yield GaugeMetricFamily("drivers_silent", "Drivers on shift who cannot be reached.", counts.silent)
+    stranded = order_lists.on_the_way(connection, driver_board.silent(connection)) if counts.silent else 0
+    yield GaugeMetricFamily(
+        "orders_driver_silent", "Orders picked up by a driver who cannot be reached now: support has to act.", stranded
+    )
 
 
 def _projections(connection: Connection) -> Iterator[Metric]:

@@ -85,6 +85,7 @@ class ProgressView:
         table.add_section()
         table.add_row("drivers on shift", str(progress.drivers_on_shift))
         table.add_row("drivers silent", str(progress.silent_drivers))
+        table.add_row("orders with a silent driver", str(progress.orders_driver_silent))
         table.add_section()
         table.add_row("events stored", str(progress.events))
         table.add_row("projection lag (events)", str(progress.lag))

@@ -55,6 +55,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     offers: dict[str, int]
     drivers_on_shift: int
     silent_drivers: int
+    orders_driver_silent: int
     events: int
     projections: list[ProjectionLag]
     reactions: Reactions

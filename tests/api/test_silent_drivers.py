@@ -1,5 +1,6 @@
 """A driver falls silent with the food on the way, as the customer and support see it."""
 
+import re
 from uuid import UUID
 
 from litestar.testing import TestClient
@@ -36,6 +37,7 @@ def test_customer_and_support_are_told(client: TestClient[Api], city: City, staf
     assert [(one["order_id"], one["link"]) for one in told] == [(order, f"/v1/orders/{order}/stream")]
     assert customer.show(f"/v1/orders/{order}")["status"] == "picked_up"
     assert eventually(lambda: unreached(staff), what="support finds the order") == [order]
+    assert shown(client, staff) == (1, 1)
     step = staff.show(f"/v1/support/orders/{order}/timeline")["steps"][-1]
     assert (step["topic"], step["data"]["driver_id"]) == ("order.driver_lost_contact", driver.id)
     explained = staff.show(f"/v1/support/orders/{order}/dispute")["steps"][-1]
@@ -43,6 +45,7 @@ def test_customer_and_support_are_told(client: TestClient[Api], city: City, staf
 
     react(client, ReportBack(driver_id=driver_id), clock)
     eventually(lambda: unreached(staff) == [], what="the driver is back")
+    assert shown(client, staff) == (0, 0)
     driver.do(f"/v1/orders/{order}/delivery")
     assert len(messages(customer)) == 1
 
@@ -53,3 +56,9 @@ def messages(customer: Person) -> list[dict[str, str]]:
 
 def unreached(staff: Person) -> list[str]:
     return [one["order_id"] for one in staff.show("/v1/support/orders", driver_silent="true")["items"]]
+
+
+def shown(client: TestClient[Api], staff: Person) -> tuple[int, int]:
+    """Where operators look without asking for it: the progress page, and the gauge for an alarm."""
+    (gauge,) = re.findall(r"^orders_driver_silent (\S+)$", client.get("/metrics").text, re.MULTILINE)
+    return staff.show("/v1/ops/progress")["orders_driver_silent"], round(float(gauge))

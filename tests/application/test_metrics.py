@@ -120,7 +120,7 @@ def test_the_database_counts_orders_drivers_lag_and_reactions(postgres_url: str,
     assert (found["bundled_saved_metres"], found["bundled_saved_minutes"]) == (1_200, 1.5)
     assert found["orders_total{status=completed}"] == 1
     assert found["orders_active{status=confirmed}"] == 2
-    assert found["drivers_active"] == 1
+    assert (found["drivers_active"], found["drivers_silent"], found["orders_driver_silent"]) == (1, 1, 0)
     assert found["projection_lag_events{projection=order_details}"] == history.position
     assert found["reactions_pending{actor=matching.match_order}"] == 2
     assert found["reactions_dead"] == 1

@@ -191,6 +191,10 @@ def test_support_searches_for_what_some_drivers_have_picked_up(connection: Conne
     assert ids(order_lists.search(connection, brought_by=[DRIVER, STRANGER])) == [100]
     assert ids(order_lists.search(connection, brought_by=[STRANGER])) == []
     assert ids(order_lists.search(connection, brought_by=[])) == []
+    assert [order_lists.on_the_way(connection, who) for who in ([DRIVER, STRANGER], [STRANGER], [])] == [1, 0, 0]
+    crowd = [DRIVER, *(UUID(int=number) for number in range(70_000))]
+    assert ids(order_lists.search(connection, brought_by=crowd)) == [100], "more than a query may have parameters"
+    assert order_lists.on_the_way(connection, crowd) == 1
 
 
 def test_a_driver_sees_an_offer_while_it_stands(connection: Connection, history: History) -> None:
