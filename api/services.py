@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from api.draining import Drain
 from api.shared import Shared
+from application import ears
 from application.accounts import Accounts
 from application.bootstrap import Tiffin
 from application.clocks import Clock
@@ -104,6 +105,7 @@ async def open_services(settings: Settings, executor: ThreadPoolExecutor, wiring
                 keep=tracks.take,
             ) as pings,
             tiffin.link,
+            _listening(tiffin),
         ):
             passwords = Passwords()
             sessions = Sessions.of(tiffin)
@@ -122,6 +124,16 @@ async def open_services(settings: Settings, executor: ThreadPoolExecutor, wiring
                 passwords.close()
     finally:
         await loop.run_in_executor(None, opening.__exit__, None, None, None)
+
+
+@asynccontextmanager
+async def _listening(tiffin: Tiffin) -> AsyncIterator[None]:
+    telling = asyncio.create_task(ears.listen(tiffin.link, tiffin.settings.world.prefix))
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 import redis
 
-from application import logs, tracks
+from application import ears, logs, tracks
 from application.bootstrap import Tiffin
 from application.commands import ReportSilent
 from application.context import Context
@@ -31,6 +31,9 @@ LOOSE_SECONDS = 60.0
 LOOSE_AT_ONCE = 1_000
 PURGED_AT_ONCE = 5_000
 TICK_SECONDS = 0.25
+REPORTED_AT_ONCE = 200
+"""Of a region, in one look; the next finds the others. When a mobile network is down, other jobs must not wait for
+thousands, nor must the looks be so far apart that we seem deaf."""
 DEAF_AFTER = timedelta(seconds=5)
 """Machine time between two looks at who is silent after which silence counts anew."""
 
@@ -54,8 +57,8 @@ class Job(msgspec.Struct, frozen=True):
 class SilenceWatch:
     """Reports drivers of whom nothing was heard for too long, and who could have been heard.
 
-    While Valkey or whoever watches was away nobody was: silence then counts from the return, or the first look after
-    it would take their orders from all drivers at once.
+    While Valkey, every API process or whoever watches was away nobody was: silence then counts from the return, or the
+    first look after it would take their orders from all drivers at once.
     """
 
     def __init__(self) -> None:
@@ -65,7 +68,9 @@ class SilenceWatch:
 
     def report_silent_drivers(self, tiffin: Tiffin) -> None:
         """Look once. Raises redis.RedisError."""
-        tiffin.valkey.ping()
+        if not ears.listening(tiffin.valkey, tiffin.settings.world.prefix):
+            self._looked = None
+            return
         now, machine_now = tiffin.clock.now(), tiffin.clock.machine_now()
         if self._looked is None or machine_now - self._looked > DEAF_AFTER:
             self._since = now, machine_now
@@ -84,13 +89,19 @@ class SilenceWatch:
 
 
 def _report_silent(tiffin: Tiffin, region_id: str, now: datetime, machine_now: datetime) -> None:
+    reported = 0
     for silent in tiffin.positions.sweep(region_id, now=now, machine_now=machine_now):
+        if reported == REPORTED_AT_ONCE:
+            log.warning("more drivers are silent than are reported at once", region=region_id)
+            return
         command = ReportSilent(driver_id=silent.driver_id, last_seen_at=silent.last_seen_at)
         try:
             # Nobody asked for it: what it sets going is found by an id of its own.
             execute(tiffin, Context(meta=Meta(correlation_id=str(new_id())), now=now), command)
         except Refusal as refusal:
             log.info("silence not reported", driver_id=str(silent.driver_id), reason=str(refusal))
+        else:
+            reported += 1
 
 
 def seal_log(tiffin: Tiffin) -> None:

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
-from application import commands
+from application import clock_jobs, commands, ears
 from application.bootstrap import Tiffin
 from application.clock_jobs import DEAF_AFTER, SilenceWatch
 from application.context import Context
@@ -46,23 +47,33 @@ class Night:
         self.clock = HandClocks()
         self.tiffin = replace(tiffin, clock=self.clock)
         self.watch = SilenceWatch()
-        self.driver_id = new_id()
+        functions.call(tiffin.valkey, "begin", tiffin.positions.keys[PORTO.id].written, "1")
+        self.driver_id = self.join()
+
+    def join(self) -> UUID:
+        driver_id = new_id()
         joined = commands.RegisterDriver(
-            driver_id=self.driver_id, name="Ana", phone="+351 910 000 000", region=PORTO.id, vehicle="bicycle"
+            driver_id=driver_id, name="Ana", phone="+351 910 000 000", region=PORTO.id, vehicle="bicycle"
         )
-        for command in (joined, commands.StartShift(driver_id=self.driver_id)):
+        for command in (joined, commands.StartShift(driver_id=driver_id)):
             execute(self.tiffin, Context(meta=Meta(), now=NOON), command)
-        keys = tiffin.positions.keys[PORTO.id].written
-        functions.call(tiffin.valkey, "begin", keys, "1")
-        functions.call(tiffin.valkey, "follow", keys, "1", 0, "1", 0, 1, str(self.driver_id), "D", "0102", "{}")
+        self.follow(driver_id, "D")
+        return driver_id
+
+    def follow(self, driver_id: UUID, flag: str) -> None:
+        """As the projection does."""
+        keys = self.tiffin.positions.keys[PORTO.id].written
+        functions.call(self.tiffin.valkey, "follow", keys, "1", 0, "1", 0, 1, str(driver_id), flag, "0102", "{}")
 
     def ping(self) -> None:
         now = self.clock.now()
         ping = Ping(self.driver_id, PORTO.center, now)
         assert self.tiffin.positions.record(PORTO.id, [ping], now=now, machine_now=now).accepted == 1
 
-    def go_on(self, seconds: float, *, pinging: bool = False) -> None:
+    def go_on(self, seconds: float, *, pinging: bool = False, listening: bool = True) -> None:
         """As the follower does: a look every second."""
+        key = ears.key(self.tiffin.settings.world.prefix)
+        self.tiffin.valkey.set(key, 1) if listening else self.tiffin.valkey.delete(key)
         for _ in range(round(seconds)):
             self.clock.move(timedelta(seconds=1))
             if pinging:
@@ -71,7 +82,10 @@ class Night:
 
     @property
     def silent(self) -> bool:
-        return self.tiffin.store.load(DRIVER, self.driver_id).silent
+        return self.fell_silent(self.driver_id)
+
+    def fell_silent(self, driver_id: UUID) -> bool:
+        return self.tiffin.store.load(DRIVER, driver_id).silent
 
 
 @pytest.fixture
@@ -109,7 +123,31 @@ def test_a_pause_that_nobody_notices_changes_nothing(night: Night) -> None:
 def test_who_begins_to_watch_hears_everybody_out(night: Night) -> None:
     night.ping()
     night.clock.move(timedelta(hours=1))
-    night.watch.report_silent_drivers(night.tiffin)
+    night.go_on(1)
     assert not night.silent
     night.go_on(SILENT_SECONDS + 1)
     assert night.silent
+
+
+def test_while_nobody_listens_nobody_is_silent(night: Night) -> None:
+    """No API process runs: drivers cannot be heard, whatever Valkey does."""
+    night.go_on(2 * SILENT_SECONDS, pinging=True)
+    night.go_on(5 * SILENT_SECONDS, listening=False)
+    night.go_on(SILENT_SECONDS - 1)
+    assert not night.silent, "they have their time to connect again"
+    night.go_on(3)
+    assert night.silent
+
+
+def test_of_very_many_some_are_reported_at_each_look(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock_jobs, "REPORTED_AT_ONCE", 2)
+    crowd = [night.driver_id, *(night.join() for _ in range(4))]
+    looks = [0]
+    while looks[-1] < len(crowd):
+        night.go_on(1)
+        looks.append(sum(map(night.fell_silent, crowd)))
+        assert looks[-1] - looks[-2] <= 2
+        # The projection tells Valkey of them.
+        for driver_id in filter(night.fell_silent, crowd):
+            night.follow(driver_id, "S")
+    assert sorted(set(looks)) == [0, 2, 4, 5]

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from application import commands
+from application import commands, ears
 from application.bootstrap import Tiffin, open_tiffin
 from application.context import Context
 from application.execute import execute, execute_async
@@ -60,6 +60,8 @@ class Town:
         self.folder = folder
         self.customer_id = new_id()
         self.drivers: dict[UUID, Position] = {}
+        # In place of an API process.
+        tiffin.valkey.set(ears.key(tiffin.settings.world.prefix), 1)
         self.restaurant_id = self.restaurant(AT)
 
     def restaurant(self, position: Position) -> UUID:
