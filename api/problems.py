@@ -174,7 +174,11 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Probl
     if kind.status == FAULT.status:
         _log.error("request failed", exc_info=error, route=route)
     else:
-        _log.info("request refused", route=route, status=kind.status, problem=kind.slug)
+        # Thousands of positions a second may be refused while Valkey is away: they are counted, not told one by one.
+        tell = _log.debug if isinstance(error, Busy) else _log.info
+        tell("request refused", route=route, status=kind.status, problem=kind.slug)
+        # Its frames hold what was sent, up to a thousand positions, and themselves until the collector comes by.
+        error.__traceback__ = None
     problem = Problem(
         type=TYPE_PREFIX + kind.slug,
         title=kind.title,

@@ -57,7 +57,7 @@ driver_location_late_total = Counter(
 )
 driver_location_dropped_total = Counter(
     "driver_location_dropped_total",
-    "Pings dropped: stale, unknown (driver not on shift) or impossible.",
+    "Pings dropped: stale, unknown (driver not on shift), impossible, or busy (refused with 503: sent again).",
     ("reason",),
 )
 driver_frames_refused_total = Counter(

@@ -13,6 +13,7 @@ from typing import Self
 import hiredis
 
 from application.clocks import Clock
+from application.metrics import driver_location_dropped_total
 from application.positions import PINGS_A_CALL, Ping, PingCounts, count, record_call, tally
 from application.valkey_link import ValkeyLink
 from domain.region import Region
@@ -87,6 +88,7 @@ class _Queue:
 
     async def submit(self, pings: Sequence[Ping]) -> PingCounts:
         if self._waiting_pings + len(pings) > MOST_WAITING:
+            driver_location_dropped_total.labels("busy").inc(len(pings))
             raise Busy
         future: asyncio.Future[PingCounts] = asyncio.get_running_loop().create_future()
         self._waiting.append((pings, future))
@@ -168,6 +170,8 @@ def _answer(batch: Sequence[_Waiting], outcomes: bytes) -> None:
 def _fail(batch: Sequence[_Waiting], error: Exception) -> None:
     # LOADING: the server has just started and reads its log.
     known = isinstance(error, OSError) or str(error).startswith("LOADING")
+    if known:
+        driver_location_dropped_total.labels("busy").inc(sum(len(pings) for pings, _ in batch))
     for _, future in batch:
         if not future.done():
             future.set_exception(Busy() if known else error)

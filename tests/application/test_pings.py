@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import redis
 
+from application import metrics
 from application.engines import valkey as server
 from application.ids import new_id
 from application.pings import MOST_WAITING, Busy, PingWriter
@@ -53,6 +54,10 @@ def on_duty(valkey: redis.Redis, count: int, *, flag: str = "D") -> list[UUID]:
 
 def ping(driver_id: UUID, seconds: float = 0.0) -> Ping:
     return Ping(driver_id, PORTO.center, NOON - timedelta(seconds=seconds))
+
+
+def busy() -> float:
+    return float(metrics.driver_location_dropped_total.labels("busy")._value.get())
 
 
 def calls_of_fcall(valkey: redis.Redis) -> int:
@@ -121,8 +126,10 @@ def test_who_comes_when_too_many_wait_is_turned_away(valkey_url: str, client: re
             many = [ping(driver_id)] * (MOST_WAITING - 1)
             first = asyncio.create_task(pings.submit(PORTO.id, many))
             second = asyncio.create_task(pings.submit(PORTO.id, [ping(driver_id)] * 2))
+            before = busy()
             with pytest.raises(Busy):
                 await second
+            assert busy() == before + 2
             assert (await first).accepted == 1
             assert (await pings.submit(PORTO.id, [ping(driver_id)])).dropped_stale == 1
 
@@ -150,8 +157,10 @@ def test_without_a_server_senders_are_told_to_come_again_and_then_it_goes_on(tmp
         async with writer(own_server) as pings:
             assert (await pings.submit(PORTO.id, [ping(driver_id, 3)])).accepted == 1
             await asyncio.to_thread(server.stop, folder)
+            before = busy()
             with pytest.raises(Busy):
                 await pings.submit(PORTO.id, [ping(driver_id, 2)])
+            assert busy() == before + 1
             await asyncio.to_thread(server.start, folder)
             assert (await pings.submit(PORTO.id, [ping(driver_id, 1)])).accepted == 1
 
