@@ -111,6 +111,11 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
     an old one brings back who was forgotten since: in production keep them apart, and their copies for days only."""
 
 
+MOST_POSITION_DAYS = 90
+"""Forgetting a driver locks every hour's partition and its index at once: of more days they do not fit into
+PostgreSQL's table of locks as it is set up by default."""
+
+
 class PositionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of where drivers were."""
 
@@ -206,7 +211,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             keys_url=_database_url(env.get("TIFFIN_KEYS_URL", ""), "TIFFIN_KEYS_URL"),
         ),
         positions=PositionSettings(
-            history_days=_number(env, "TIFFIN_POSITION_DAYS", 30, 1, 400),
+            history_days=_number(env, "TIFFIN_POSITION_DAYS", 30, 1, MOST_POSITION_DAYS),
             gateway_token=_token(env.get("TIFFIN_GATEWAY_TOKEN", "")),
         ),
         observability=ObservabilitySettings(

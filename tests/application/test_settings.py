@@ -26,6 +26,7 @@ def test_without_variables_everything_is_embedded() -> None:
         ("TIFFIN_PORT", "http"),
         ("TIFFIN_PORT", "70000"),
         ("TIFFIN_API_WORKERS", "0"),
+        ("TIFFIN_POSITION_DAYS", "91"),
         ("LOG_LEVEL", "loud"),
         ("TIFFIN_GATEWAY_TOKEN", "too short"),
         ("DATABASE_URL", "mysql://there"),
