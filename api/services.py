@@ -123,7 +123,9 @@ async def open_services(settings: Settings, executor: ThreadPoolExecutor, wiring
             finally:
                 passwords.close()
     finally:
-        await loop.run_in_executor(None, opening.__exit__, None, None, None)
+        # A thread whose caller is gone may still hold a connection: a pool that was closed meanwhile would lose it.
+        await loop.shutdown_default_executor()
+        opening.__exit__(None, None, None)
 
 
 @asynccontextmanager
